@@ -1,0 +1,36 @@
+"""The compiler of the rules: `scalar` marks a rule, `digest` names the text that was compiled.
+
+A rule is a scalar function of one lane. It is compiled where it is called from; only an environment's entry
+points (see `envs.lanes`) are cached on disk. numba's cache does not notice a change in a function of another
+file, so the entry points are built over `digest()`: it is part of their cache key, and any change of any rule
+recompiles them.
+
+`NUMBA_DISABLE_JIT=1` runs the same text as plain Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import numba
+
+#: Options of every compiled function: division by zero gives inf as in NumPy, the GIL is released, and no
+#: fast-math, because agreement between lanes, threads and plain Python is bit for bit or close to it.
+OPTIONS = {"error_model": "numpy", "nogil": True, "fastmath": False}
+
+scalar = numba.njit(**OPTIONS)
+
+
+@cache
+def digest() -> str:
+    """SHA-256 over the source of every module that can hold a rule."""
+    package = Path(__file__).parent
+    folders = ("costs", "network", "workload", "envs")
+    sources = sorted(path for folder in folders for path in (package / folder).rglob("*.py"))
+    content = hashlib.sha256()
+    for path in [package / "chance.py", package / "compiled.py", *sources]:
+        content.update(path.relative_to(package).as_posix().encode())
+        content.update(path.read_bytes())
+    return content.hexdigest()
