@@ -1,0 +1,1 @@
+"""Radio and mobility: how many bits a second a user gets, and at what transmit power."""

@@ -1,0 +1,305 @@
+"""One cell of a hexagonal UMi network: where its users are, and how well they hear and are heard.
+
+The base station stands at the origin; its six neighbours stand `site_distance_m` away. A user stays within the disk
+of the hexagon's area and keeps, towards each of the seven sites, a line-of-sight and a shadowing number that change
+with the distance it walks. Its link follows from where it is:
+
+    downlink SINR = P g0 / (N + load sum_j P g_j)      g_j <= margin x g0: where a neighbour is heard clearly louder,
+                                                       the user would have been handed over and were not in this cell
+    uplink SINR   = p g0 / (N rise)                    p from fractional power control, rise: neighbours' users
+
+The neighbours' load and the uplink rise drift as Ornstein-Uhlenbeck chains. Draws are keyed by (key, step, purpose,
+index): `step` is the number of the request, so no policy changes them as long as `elapsed_s` is the time between
+arrivals. Users are moved one by one: move the user who asks, by the time since it was last moved.
+
+Sites' shadowing is drawn independently (TR 38.901 leaves the part common to all sites open).
+"""
+
+from __future__ import annotations
+
+from math import cos, pi, sin, sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from mei_gym.chance import normal, uniform
+from mei_gym.compiled import scalar
+from mei_gym.network.channel import (
+    LOS_CORRELATION_M,
+    correlated,
+    noise_power_w,
+    umi_line_of_sight,
+    umi_path_loss_db,
+    umi_shadowing_correlation_m,
+    umi_shadowing_sigma_db,
+)
+from mei_gym.network.mobility import gauss_markov, reflected, ring_radius_m, velocity_sigma_mps
+from mei_gym.network.rate import (
+    EFFICIENCY_CAP,
+    EFFICIENCY_GAP,
+    carrier_bandwidth_hz,
+    cell_rate_bps,
+    layered_efficiency,
+    symbols_per_s,
+)
+from mei_gym.network.rate import sinr as signal_ratio
+from mei_gym.network.rate import uplink_power_w as controlled_power_w
+
+SITES = 7  # site 0 serves, 1..6 are its neighbours
+DISK_OF_HEXAGON = sqrt(sqrt(3.0) / (2.0 * pi))  # radius, in site distances, of the disk of a hexagon's area: .525
+NEIGHBOUR_COS = np.array([cos(pi * (site - 1) / 3.0) for site in range(SITES)])
+NEIGHBOUR_SIN = np.array([sin(pi * (site - 1) / 3.0) for site in range(SITES)])
+
+# Purposes of draws, 100-199.
+PLACE_RADIUS, PLACE_ANGLE, PLACE_VELOCITY, PLACE_LOS, PLACE_SHADOWING, PLACE_CELL = 100, 101, 102, 103, 104, 105
+MOVE_VELOCITY, MOVE_POSITION, MOVE_LOS, MOVE_SHADOWING, DRIFT_LOAD, DRIFT_RISE = 110, 111, 112, 113, 114, 115
+
+
+class CellParams(NamedTuple):
+    """What a scenario fixes about the radio; powers in W, ratios without unit."""
+
+    carrier_hz: float = 3.5e9  # band n78
+    site_distance_m: float = 200.0  # TR 38.901 table 7.8-1: UMi inter-site distance
+    base_height_m: float = 10.0  # TR 38.901 table 7.2-1, UMi
+    user_height_m: float = 1.5  # the same
+    keep_out_m: float = 10.0  # the same: least distance from the mast, where the path loss formula begins
+    base_power_w: float = 1.9953  # 33 dBm; 44 dBm (TR 38.901 table 7.8-1) changes nothing, interference rules
+    user_power_maximum_w: float = 0.19953  # 23 dBm: TS 38.101-1, power class 3
+    uplink_target_w: float = 3.1623e-12  # -85 dBm a resource block: recalled, a usual P0 for alpha .8
+    path_loss_compensation: float = 0.8  # alpha: recalled, the usual fractional power control
+    base_noise_figure_db: float = 5.0  # TR 38.901 table 7.8-1 (recalled)
+    user_noise_figure_db: float = 9.0  # the same
+    resource_blocks: float = 273.0  # TS 38.101-1: 100 MHz at 30 kHz
+    numerology: float = 1.0  # 30 kHz
+    downlink_overhead: float = 0.14  # TS 38.306 4.1.2, FR1 (recalled)
+    uplink_overhead: float = 0.08  # the same
+    downlink_share: float = 0.7  # TDD frame DDDSU, a guard between (recalled)
+    uplink_share: float = 0.23  # the same
+    downlink_layers: float = 2.0  # chosen: two layers to a handset, power shared between them
+    uplink_layers: float = 1.0  # one transmit antenna
+    efficiency_gap: float = EFFICIENCY_GAP  # network/rate.py: 2 dB
+    efficiency_cap: float = EFFICIENCY_CAP  # network/rate.py
+    handover_margin: float = 1.9953  # 3 dB: event A3's hysteresis (recalled), a ratio
+    neighbour_load_mean: float = 0.5  # chosen: between the idle and the full network
+    neighbour_load_sd: float = 0.2  # chosen
+    neighbour_load_tau_s: float = 118.0  # workload/arrivals.py: how long Azure's request rate remembers
+    uplink_rise_mean_db: float = 4.0  # chosen: interference over thermal of a moderately loaded uplink
+    uplink_rise_sd_db: float = 1.5  # chosen
+    uplink_rise_tau_s: float = 118.0  # as the downlink's
+    velocity_tau_s: float = 20.0  # reference range 10 to 60 s for walkers; a = .95 at 1 s
+
+
+class CellState(NamedTuple):
+    """What changes: K users a lane; floats are float32 or float64."""
+
+    key: np.ndarray  # u64[lanes]: the episode's key of chance; read only
+    user_mean_speed_mps: np.ndarray  # float[lanes, K]: set by the environment before `place_user`; read only
+    user_x_m: np.ndarray  # float[lanes, K]: the base station is at the origin
+    user_y_m: np.ndarray  # float[lanes, K]
+    user_velocity_x_mps: np.ndarray  # float[lanes, K]
+    user_velocity_y_mps: np.ndarray  # float[lanes, K]
+    user_los_normal: np.ndarray  # float[lanes, K, SITES]: line of sight where Phi(this) < P(line of sight)
+    user_shadowing_normal: np.ndarray  # float[lanes, K, SITES]: shadowing in standard deviations
+    neighbour_load_normal: np.ndarray  # float[lanes]: standard normal, drifting
+    uplink_rise_normal: np.ndarray  # float[lanes]: standard normal, drifting
+
+
+@scalar
+def place_cell(params, state, lane):
+    """Begin an episode: the two drifting quantities at their stationary law."""
+    key = state.key[lane]
+    state.neighbour_load_normal[lane] = normal(key, 0, PLACE_CELL, 0)
+    state.uplink_rise_normal[lane] = normal(key, 0, PLACE_CELL, 1)
+
+
+@scalar
+def drift_cell(params, state, lane, elapsed_s, step):
+    """Let the neighbours' load and the uplink rise drift for `elapsed_s`."""
+    key = state.key[lane]
+    state.neighbour_load_normal[lane] = correlated(
+        state.neighbour_load_normal[lane], elapsed_s, params.neighbour_load_tau_s, normal(key, step, DRIFT_LOAD, 0)
+    )
+    state.uplink_rise_normal[lane] = correlated(
+        state.uplink_rise_normal[lane], elapsed_s, params.uplink_rise_tau_s, normal(key, step, DRIFT_RISE, 0)
+    )
+
+
+@scalar
+def place_user(params, state, lane, user):
+    """Begin an episode: the user uniform in the cell, its velocity and shadows at their stationary law."""
+    key = state.key[lane]
+    radius_m = ring_radius_m(params.keep_out_m, cell_radius_m(params), uniform(key, 0, PLACE_RADIUS, user))
+    angle = 2.0 * pi * uniform(key, 0, PLACE_ANGLE, user)
+    sigma_mps = velocity_sigma_mps(state.user_mean_speed_mps[lane, user])
+    state.user_x_m[lane, user] = radius_m * cos(angle)
+    state.user_y_m[lane, user] = radius_m * sin(angle)
+    state.user_velocity_x_mps[lane, user] = sigma_mps * normal(key, 0, PLACE_VELOCITY, 2 * user)
+    state.user_velocity_y_mps[lane, user] = sigma_mps * normal(key, 0, PLACE_VELOCITY, 2 * user + 1)
+    for site in range(SITES):
+        index = user * SITES + site
+        state.user_los_normal[lane, user, site] = normal(key, 0, PLACE_LOS, index)
+        state.user_shadowing_normal[lane, user, site] = normal(key, 0, PLACE_SHADOWING, index)
+
+
+@scalar
+def move_user(params, state, lane, user, elapsed_s, step):
+    """Move the user on by `elapsed_s`, and its line of sight and shadowing by the distance that makes."""
+    key = state.key[lane]
+    old_x_m, old_y_m = float(state.user_x_m[lane, user]), float(state.user_y_m[lane, user])
+    sigma_mps = velocity_sigma_mps(state.user_mean_speed_mps[lane, user])
+    if sigma_mps <= 0.0 or elapsed_s <= 0.0:
+        return
+    tau_s = params.velocity_tau_s
+    x_m, velocity_x_mps = gauss_markov(
+        old_x_m, float(state.user_velocity_x_mps[lane, user]), sigma_mps, tau_s, elapsed_s,
+        normal(key, step, MOVE_VELOCITY, 2 * user), normal(key, step, MOVE_POSITION, 2 * user),
+    )  # fmt: skip
+    y_m, velocity_y_mps = gauss_markov(
+        old_y_m, float(state.user_velocity_y_mps[lane, user]), sigma_mps, tau_s, elapsed_s,
+        normal(key, step, MOVE_VELOCITY, 2 * user + 1), normal(key, step, MOVE_POSITION, 2 * user + 1),
+    )  # fmt: skip
+    x_m, y_m, velocity_x_mps, velocity_y_mps = reflected(
+        x_m, y_m, velocity_x_mps, velocity_y_mps, params.keep_out_m, cell_radius_m(params)
+    )
+    moved_m = sqrt((x_m - old_x_m) ** 2 + (y_m - old_y_m) ** 2)
+    state.user_x_m[lane, user], state.user_y_m[lane, user] = x_m, y_m
+    state.user_velocity_x_mps[lane, user] = velocity_x_mps
+    state.user_velocity_y_mps[lane, user] = velocity_y_mps
+    for site in range(SITES):
+        index = user * SITES + site
+        los_normal = correlated(
+            state.user_los_normal[lane, user, site], moved_m, LOS_CORRELATION_M, normal(key, step, MOVE_LOS, index)
+        )
+        line_of_sight = umi_line_of_sight(site_distance_of_place_m(params, x_m, y_m, site), los_normal)
+        state.user_los_normal[lane, user, site] = los_normal
+        state.user_shadowing_normal[lane, user, site] = correlated(
+            state.user_shadowing_normal[lane, user, site],
+            moved_m,
+            umi_shadowing_correlation_m(line_of_sight),
+            normal(key, step, MOVE_SHADOWING, index),
+        )
+
+
+@scalar
+def downlink_efficiency(params, state, lane, user):
+    """bit/s/Hz towards the user, over all its layers, where it is now and at the neighbours' load of now."""
+    return layered_efficiency(
+        downlink_sinr(params, state, lane, user), params.downlink_layers, params.efficiency_gap, params.efficiency_cap
+    )
+
+
+@scalar
+def uplink_efficiency(params, state, lane, user):
+    """bit/s/Hz from the user, where it is now, at its controlled power."""
+    return layered_efficiency(
+        uplink_sinr(params, state, lane, user), params.uplink_layers, params.efficiency_gap, params.efficiency_cap
+    )
+
+
+@scalar
+def downlink_rate_bps(params, efficiency):
+    """Bits per second that one user gets who has the cell's downlink alone; K active users get a K-th each."""
+    symbol_rate = symbols_per_s(params.resource_blocks, params.numerology, params.downlink_overhead)
+    return cell_rate_bps(symbol_rate, params.downlink_share, efficiency)
+
+
+@scalar
+def uplink_rate_bps(params, efficiency):
+    """Bits per second that one user gets who has the cell's uplink alone."""
+    symbol_rate = symbols_per_s(params.resource_blocks, params.numerology, params.uplink_overhead)
+    return cell_rate_bps(symbol_rate, params.uplink_share, efficiency)
+
+
+@scalar
+def uplink_power_w(params, state, lane, user):
+    """W that the user's antenna radiates while it sends (in uplink slots: `uplink_share` of the time)."""
+    return controlled_power_w(
+        1.0 / path_gain(params, state, lane, user, 0),
+        params.resource_blocks,
+        params.uplink_target_w,
+        params.path_loss_compensation,
+        params.user_power_maximum_w,
+    )
+
+
+@scalar
+def downlink_sinr(params, state, lane, user):
+    """A ratio, of all layers together."""
+    serving = path_gain(params, state, lane, user, 0)
+    neighbours = 0.0
+    for site in range(1, SITES):
+        neighbours += min(path_gain(params, state, lane, user, site), params.handover_margin * serving)
+    interference_w = neighbour_load(params, state, lane) * params.base_power_w * neighbours
+    bandwidth_hz = carrier_bandwidth_hz(params.resource_blocks, params.numerology)
+    noise_w = noise_power_w(bandwidth_hz, params.user_noise_figure_db)
+    return signal_ratio(params.base_power_w * serving, interference_w, noise_w)
+
+
+@scalar
+def uplink_sinr(params, state, lane, user):
+    """A ratio."""
+    serving = path_gain(params, state, lane, user, 0)
+    power_w = controlled_power_w(
+        1.0 / serving,
+        params.resource_blocks,
+        params.uplink_target_w,
+        params.path_loss_compensation,
+        params.user_power_maximum_w,
+    )
+    bandwidth_hz = carrier_bandwidth_hz(params.resource_blocks, params.numerology)
+    noise_w = noise_power_w(bandwidth_hz, params.base_noise_figure_db)
+    interference_w = noise_w * (10.0 ** (uplink_rise_db(params, state, lane) / 10.0) - 1.0)
+    return signal_ratio(power_w * serving, interference_w, noise_w)
+
+
+@scalar
+def path_gain(params, state, lane, user, site):
+    """A ratio: power received over power sent between the user and a site, antennas omnidirectional."""
+    x_m, y_m = float(state.user_x_m[lane, user]), float(state.user_y_m[lane, user])
+    distance_m = site_distance_of_place_m(params, x_m, y_m, site)
+    line_of_sight = umi_line_of_sight(distance_m, float(state.user_los_normal[lane, user, site]))
+    shadowing_db = umi_shadowing_sigma_db(line_of_sight) * state.user_shadowing_normal[lane, user, site]
+    median_db = umi_path_loss_db(
+        distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, line_of_sight
+    )
+    return 10.0 ** (-(median_db + shadowing_db) / 10.0)
+
+
+@scalar
+def user_in_line_of_sight(params, state, lane, user):
+    """1 or 0: whether the user sees its serving base station."""
+    return umi_line_of_sight(user_distance_m(params, state, lane, user), float(state.user_los_normal[lane, user, 0]))
+
+
+@scalar
+def user_distance_m(params, state, lane, user):
+    """m along the ground from the serving base station."""
+    return site_distance_of_place_m(params, float(state.user_x_m[lane, user]), float(state.user_y_m[lane, user]), 0)
+
+
+@scalar
+def site_distance_of_place_m(params, x_m, y_m, site):
+    """m along the ground from a place to a site."""
+    if site > 0:
+        x_m = x_m - params.site_distance_m * NEIGHBOUR_COS[site]
+        y_m = y_m - params.site_distance_m * NEIGHBOUR_SIN[site]
+    return sqrt(x_m * x_m + y_m * y_m)
+
+
+@scalar
+def cell_radius_m(params):
+    """m: of the disk with the hexagon's area, 105 m for sites 200 m apart."""
+    return params.site_distance_m * DISK_OF_HEXAGON
+
+
+@scalar
+def neighbour_load(params, state, lane):
+    """The part in [0, 1] of the neighbours' downlink that is in use."""
+    load = params.neighbour_load_mean + params.neighbour_load_sd * state.neighbour_load_normal[lane]
+    return min(max(load, 0.0), 1.0)
+
+
+@scalar
+def uplink_rise_db(params, state, lane):
+    """dB >= 0 by which the neighbours' users raise the base station's noise."""
+    return max(0.0, params.uplink_rise_mean_db + params.uplink_rise_sd_db * state.uplink_rise_normal[lane])
