@@ -1,0 +1,343 @@
+"""Computing a model's blocks: seconds of prefill, decode, head and embedding on each processor.
+
+    R(F, B) = t0 + ((F/P)^q + (B/W)^q)^(1/q)        t = u R
+
+    P  peak_flops   W  bandwidth_bytes_per_s   t0  launch_s   q  roofline_order   F, B  FLOPs and bytes of a pass
+
+The utilisation u is measured at knots, where t is returned as it was measured. Between two knots of a prompt's
+length the time runs along the roofline from one to the other, so that more tokens never take less time:
+
+    t = t_i + (R - R_i) / (R_i+1 - R_i) (t_i+1 - t_i)
+
+Decoding has knots over batch and context. Inside a cell of that grid F and B are linear in each of the two, so the
+time is carried bilinearly. Outside the measured range u is held at its edge value and R carries on. A processor
+without knots is its roofline: u = 1. What context adds to a chunk of a prompt is what it adds to R, times
+`context_share`, the ratio measured.
+
+Processor 0 is the server, 1.. are the device classes. Times are of one block; a model's blocks count alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mei_gym.compiled import scalar
+from mei_gym.profiles.processor import processor_of
+
+
+class ComputeCosts(NamedTuple):
+    """What the times of this file need; the first index is the processor."""
+
+    peak_flops: np.ndarray  # f8[processors], FLOP/s, reached
+    bandwidth_bytes_per_s: np.ndarray  # f8[processors], reached
+    launch_s: np.ndarray  # f8[processors]
+    roofline_order: np.ndarray  # f8[processors]
+    context_share: np.ndarray  # f8[processors]
+    block_flops_per_token: np.ndarray  # f8[processors]: the linear layers
+    block_flops_per_pair: np.ndarray  # f8[processors]: attention of one token to one other
+    block_read_bytes: np.ndarray  # f8[processors]: weights, once a pass
+    block_moved_bytes_per_token: np.ndarray  # f8[processors]: activations
+    block_kv_bytes_per_token: np.ndarray  # f8[processors]
+    weight_pass_s: np.ndarray  # f8[processors]: launching a block and reading its weights once
+    head_flops_per_token: np.ndarray  # f8[processors]
+    head_read_bytes: np.ndarray  # f8[processors]
+    head_moved_bytes_per_token: np.ndarray  # f8[processors]
+    embedding_moved_bytes_per_token: np.ndarray  # f8[processors]
+    prefill_knots: np.ndarray  # i8[processors]: how many are used
+    prefill_knot_tokens: np.ndarray  # f8[processors, knots]
+    prefill_knot_s: np.ndarray  # f8[processors, knots]
+    prefill_knot_roofline_s: np.ndarray  # f8[processors, knots]
+    head_knots: np.ndarray
+    head_knot_tokens: np.ndarray
+    head_knot_s: np.ndarray
+    head_knot_roofline_s: np.ndarray
+    embedding_knots: np.ndarray
+    embedding_knot_tokens: np.ndarray
+    embedding_knot_s: np.ndarray
+    embedding_knot_roofline_s: np.ndarray
+    decode_batches: np.ndarray  # i8[processors]
+    decode_contexts: np.ndarray  # i8[processors]
+    decode_knot_batch: np.ndarray  # f8[processors, batches]
+    decode_knot_context: np.ndarray  # f8[processors, contexts]
+    decode_knot_s: np.ndarray  # f8[processors, batches, contexts]
+
+
+def compute_costs(model: str, server: str, devices: Sequence[str]) -> ComputeCosts:
+    """Costs of a model on a server (processor 0) and on device classes (1..), measured where a profile exists."""
+    processors = [processor_of(slug, model) for slug in (server, *devices)]
+    card = processors[0].architecture
+    per_processor = {
+        "peak_flops": [p.roofline.peak_flops for p in processors],
+        "bandwidth_bytes_per_s": [p.roofline.bandwidth_bytes_per_s for p in processors],
+        "launch_s": [p.roofline.launch_s for p in processors],
+        "roofline_order": [p.roofline.order for p in processors],
+        "context_share": [p.context_share for p in processors],
+        "block_flops_per_token": [2.0 * card.block_matrix_weights for _ in processors],
+        "block_flops_per_pair": [4.0 * card.attention_width for _ in processors],
+        "block_read_bytes": [p.read_bytes_per_weight * card.block_matrix_weights for p in processors],
+        "block_moved_bytes_per_token": [p.value_bytes * card.moved_values for p in processors],
+        "block_kv_bytes_per_token": [card.kv_bytes(p.value_bytes) for p in processors],
+        "head_flops_per_token": [card.head_flops(1.0) for _ in processors],
+        "head_read_bytes": [p.read_bytes_per_weight * card.head_weights for p in processors],
+        "head_moved_bytes_per_token": [p.value_bytes * (3 * card.hidden_size + card.vocabulary) for p in processors],
+        "embedding_moved_bytes_per_token": [
+            card.embedding_bytes(1.0, p.value_bytes, p.value_bytes) for p in processors
+        ],
+    }
+    arrays = {name: np.array(values, dtype=np.float64) for name, values in per_processor.items()}
+    arrays["weight_pass_s"] = arrays["launch_s"] + arrays["block_read_bytes"] / arrays["bandwidth_bytes_per_s"]
+    for part in ("prefill", "head", "embedding"):
+        knots = [getattr(p, part) for p in processors]
+        arrays[f"{part}_knots"] = np.array([len(k.tokens) for k in knots])
+        arrays[f"{part}_knot_tokens"] = _padded([k.tokens for k in knots])
+        arrays[f"{part}_knot_s"] = _padded([k.time_s for k in knots])
+        arrays[f"{part}_knot_roofline_s"] = np.zeros_like(arrays[f"{part}_knot_s"])
+    grids = [p.decode for p in processors]
+    arrays["decode_batches"] = np.array([len(g.batch) for g in grids])
+    arrays["decode_contexts"] = np.array([len(g.context_tokens) for g in grids])
+    arrays["decode_knot_batch"] = _padded([g.batch for g in grids])
+    arrays["decode_knot_context"] = _padded([g.context_tokens for g in grids])
+    arrays["decode_knot_s"] = np.full((len(grids), *_widest([g.time_s.shape for g in grids])), np.inf)
+    for i, grid in enumerate(grids):
+        arrays["decode_knot_s"][i, : len(grid.batch), : len(grid.context_tokens)] = grid.time_s
+    costs = ComputeCosts(**arrays)
+    _lay_rooflines_under_knots(costs)
+    return costs
+
+
+def _padded(rows: list[np.ndarray]) -> np.ndarray:
+    """f8[processors, widest]: rows of different lengths, filled up with infinity; at least one column."""
+    table = np.full((len(rows), max(1, *(len(row) for row in rows))), np.inf)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = row
+    return table
+
+
+def _widest(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(max(1, *(shape[axis] for shape in shapes)) for axis in range(2))
+
+
+def _lay_rooflines_under_knots(costs: ComputeCosts) -> None:
+    """Write R at each knot, by the same functions that are interpolated along it."""
+    for p in range(len(costs.peak_flops)):
+        for k in range(costs.prefill_knots[p]):
+            costs.prefill_knot_roofline_s[p, k] = prefill_roofline(costs, p, costs.prefill_knot_tokens[p, k], 0.0)
+        for k in range(costs.head_knots[p]):
+            costs.head_knot_roofline_s[p, k] = head_roofline(costs, p, costs.head_knot_tokens[p, k])
+        for k in range(costs.embedding_knots[p]):
+            costs.embedding_knot_roofline_s[p, k] = embedding_roofline(costs, p, costs.embedding_knot_tokens[p, k])
+
+
+@scalar
+def roofline(costs, processor, flops, moved_bytes):
+    """s; R of the module's docstring."""
+    compute_s = flops / costs.peak_flops[processor]
+    memory_s = moved_bytes / costs.bandwidth_bytes_per_s[processor]
+    longer, shorter = (compute_s, memory_s) if compute_s > memory_s else (memory_s, compute_s)
+    if shorter <= 0.0:
+        return costs.launch_s[processor] + longer
+    order = costs.roofline_order[processor]
+    return costs.launch_s[processor] + longer * (1.0 + (shorter / longer) ** order) ** (1.0 / order)
+
+
+@scalar
+def prefill_flops(costs, processor, tokens, context_tokens):
+    """FLOPs of one block over a prompt's new tokens."""
+    pairs = tokens * context_tokens + 0.5 * tokens * tokens
+    return tokens * costs.block_flops_per_token[processor] + pairs * costs.block_flops_per_pair[processor]
+
+
+@scalar
+def prefill_bytes(costs, processor, tokens, context_tokens):
+    """Bytes moved by one block over a prompt's new tokens."""
+    moved = costs.block_read_bytes[processor] + tokens * costs.block_moved_bytes_per_token[processor]
+    return moved + (context_tokens + tokens) * costs.block_kv_bytes_per_token[processor]
+
+
+@scalar
+def decode_flops(costs, processor, batch, context_tokens):
+    """FLOPs of one block over one token of each request."""
+    pairs = (context_tokens + 1.0) * costs.block_flops_per_pair[processor]
+    return batch * (costs.block_flops_per_token[processor] + pairs)
+
+
+@scalar
+def decode_bytes(costs, processor, batch, context_tokens):
+    """Bytes moved by one block over one token of each request."""
+    cached = (context_tokens + 1.0) * costs.block_kv_bytes_per_token[processor]
+    return costs.block_read_bytes[processor] + batch * (costs.block_moved_bytes_per_token[processor] + cached)
+
+
+@scalar
+def prefill_roofline(costs, processor, tokens, context_tokens):
+    """s; the roofline of one block over a prompt's new tokens."""
+    flops = prefill_flops(costs, processor, tokens, context_tokens)
+    return roofline(costs, processor, flops, prefill_bytes(costs, processor, tokens, context_tokens))
+
+
+@scalar
+def decode_roofline(costs, processor, batch, context_tokens):
+    """s; the roofline of one block over one token of each request."""
+    flops = decode_flops(costs, processor, batch, context_tokens)
+    return roofline(costs, processor, flops, decode_bytes(costs, processor, batch, context_tokens))
+
+
+@scalar
+def head_roofline(costs, processor, tokens):
+    """s; the roofline of the final norm and the head over a pass's tokens."""
+    moved = costs.head_read_bytes[processor] + tokens * costs.head_moved_bytes_per_token[processor]
+    return roofline(costs, processor, tokens * costs.head_flops_per_token[processor], moved)
+
+
+@scalar
+def embedding_roofline(costs, processor, tokens):
+    """s; the roofline of looking up a pass's tokens."""
+    return roofline(costs, processor, 0.0, tokens * costs.embedding_moved_bytes_per_token[processor])
+
+
+@scalar
+def lower_knot(knots, processor, count, value):
+    """The index of the last knot that is not above a value, and at most the last but one."""
+    low, high = 0, count - 1
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if knots[processor, middle] <= value:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@scalar
+def anchored(knot_tokens, knot_s, knot_roofline_s, processor, count, tokens, roofline_s):
+    """s; the measured time at a knot, along the roofline between two, the edge's utilisation outside."""
+    if count == 0:
+        return roofline_s
+    last = count - 1
+    if tokens <= knot_tokens[processor, 0]:
+        return knot_s[processor, 0] * (roofline_s / knot_roofline_s[processor, 0])
+    if tokens >= knot_tokens[processor, last]:
+        return knot_s[processor, last] * (roofline_s / knot_roofline_s[processor, last])
+    k = lower_knot(knot_tokens, processor, count, tokens)
+    below_s, bound_s = knot_s[processor, k], knot_roofline_s[processor, k]
+    share = (roofline_s - bound_s) / (knot_roofline_s[processor, k + 1] - bound_s)
+    return below_s + share * (knot_s[processor, k + 1] - below_s)
+
+
+@scalar
+def block_prefill_time(costs, processor, tokens, context_tokens):
+    """s of one block over a prompt's new tokens, `context_tokens` of it already cached; below one token, its share."""
+    if tokens <= 0.0:
+        return 0.0
+    share, tokens = min(tokens, 1.0), max(tokens, 1.0)
+    alone_roofline_s = prefill_roofline(costs, processor, tokens, 0.0)
+    alone_s = anchored(
+        costs.prefill_knot_tokens,
+        costs.prefill_knot_s,
+        costs.prefill_knot_roofline_s,
+        processor,
+        costs.prefill_knots[processor],
+        tokens,
+        alone_roofline_s,
+    )
+    if context_tokens <= 0.0:
+        return share * alone_s
+    added_s = prefill_roofline(costs, processor, tokens, context_tokens) - alone_roofline_s
+    return share * (alone_s + costs.context_share[processor] * added_s)
+
+
+@scalar
+def block_decode_time(costs, processor, batch, context_tokens):
+    """s of one block over one token of each of `batch` requests at a mean context; below one request, its share."""
+    if batch <= 0.0:
+        return 0.0
+    share, batch = min(batch, 1.0), max(batch, 1.0)
+    batches, contexts = costs.decode_batches[processor], costs.decode_contexts[processor]
+    if batches == 0:
+        return share * decode_roofline(costs, processor, batch, context_tokens)
+    least_batch, most_batch = costs.decode_knot_batch[processor, 0], costs.decode_knot_batch[processor, batches - 1]
+    least_context = costs.decode_knot_context[processor, 0]
+    most_context = costs.decode_knot_context[processor, contexts - 1]
+    inside_batch = min(max(batch, least_batch), most_batch)
+    inside_context = min(max(context_tokens, least_context), most_context)
+
+    b = lower_knot(costs.decode_knot_batch, processor, batches, inside_batch)
+    c = lower_knot(costs.decode_knot_context, processor, contexts, inside_context)
+    next_b, next_c = min(b + 1, batches - 1), min(c + 1, contexts - 1)
+    below, left = costs.decode_knot_batch[processor, b], costs.decode_knot_context[processor, c]
+    up = (inside_batch - below) / (costs.decode_knot_batch[processor, next_b] - below) if next_b > b else 0.0
+    right = (inside_context - left) / (costs.decode_knot_context[processor, next_c] - left) if next_c > c else 0.0
+    lower_s = costs.decode_knot_s[processor, b, c]
+    lower_s += right * (costs.decode_knot_s[processor, b, next_c] - lower_s)
+    upper_s = costs.decode_knot_s[processor, next_b, c]
+    upper_s += right * (costs.decode_knot_s[processor, next_b, next_c] - upper_s)
+    inside_s = lower_s + up * (upper_s - lower_s)
+
+    if inside_batch == batch and inside_context == context_tokens:
+        return share * inside_s
+    edge_roofline_s = decode_roofline(costs, processor, inside_batch, inside_context)
+    return share * inside_s * (decode_roofline(costs, processor, batch, context_tokens) / edge_roofline_s)
+
+
+@scalar
+def block_mixed_time(costs, processor, chunk_tokens, chunk_context_tokens, batch, context_tokens):
+    """s of one block in a pass that holds a prompt's chunk and decodes: their sum, with the weights read once."""
+    prefill_s = block_prefill_time(costs, processor, chunk_tokens, chunk_context_tokens)
+    decode_s = block_decode_time(costs, processor, batch, context_tokens)
+    return prefill_s + decode_s - min(costs.weight_pass_s[processor], min(prefill_s, decode_s))
+
+
+@scalar
+def layers_prefill_time(costs, processor, first, last, tokens, context_tokens):
+    """s of the blocks first..last-1 over a prompt's new tokens."""
+    return (last - first) * block_prefill_time(costs, processor, tokens, context_tokens)
+
+
+@scalar
+def layers_decode_time(costs, processor, first, last, batch, context_tokens):
+    """s of the blocks first..last-1 over one token of each request."""
+    return (last - first) * block_decode_time(costs, processor, batch, context_tokens)
+
+
+@scalar
+def layers_mixed_time(costs, processor, first, last, chunk_tokens, chunk_context_tokens, batch, context_tokens):
+    """s of the blocks first..last-1 in a pass that holds a prompt's chunk and decodes."""
+    block_s = block_mixed_time(costs, processor, chunk_tokens, chunk_context_tokens, batch, context_tokens)
+    return (last - first) * block_s
+
+
+@scalar
+def head_time(costs, processor, tokens):
+    """s of the final norm and the head over the tokens that are sampled from; below one, its share."""
+    if tokens <= 0.0:
+        return 0.0
+    share, tokens = min(tokens, 1.0), max(tokens, 1.0)
+    return share * anchored(
+        costs.head_knot_tokens,
+        costs.head_knot_s,
+        costs.head_knot_roofline_s,
+        processor,
+        costs.head_knots[processor],
+        tokens,
+        head_roofline(costs, processor, tokens),
+    )
+
+
+@scalar
+def embedding_time(costs, processor, tokens):
+    """s of looking up a pass's tokens; below one, its share."""
+    if tokens <= 0.0:
+        return 0.0
+    share, tokens = min(tokens, 1.0), max(tokens, 1.0)
+    return share * anchored(
+        costs.embedding_knot_tokens,
+        costs.embedding_knot_s,
+        costs.embedding_knot_roofline_s,
+        processor,
+        costs.embedding_knots[processor],
+        tokens,
+        embedding_roofline(costs, processor, tokens),
+    )

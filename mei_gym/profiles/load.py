@@ -1,0 +1,225 @@
+"""Reading profiles and device cards, and refusing in one sentence what cannot be trusted.
+
+Folders, in order: the package's own data, then each folder named in the environment variable MEI_GYM_PROFILES;
+a later folder's file wins over an earlier one of the same device and model.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+import io
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from mei_gym.architectures import ARCHITECTURES, Architecture
+from mei_gym.profiles.schema import COLUMNS, FLOAT_COLUMNS, PHASES, ROLES, SCHEMA, DeviceCard, ProfileCard
+
+DATA = Path(__file__).parent / "data"
+CARDS = "devices"  # the folder of cards inside each folder of profiles
+ENVIRONMENT_VARIABLE = "MEI_GYM_PROFILES"
+LARGEST_FILE_BYTES = 8 * 1024**2
+BEYOND_CEILING = 1.05  # a row may beat a ceiling by measurement noise, not by more (costs.md, physical floor)
+
+
+Card = TypeVar("Card", bound=BaseModel)
+
+
+class ProfileError(ValueError):
+    """A profile or card that cannot be used; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A measured device and model: provenance, architecture and rows (one array a CSV column)."""
+
+    card: ProfileCard
+    architecture: Architecture
+    columns: dict[str, np.ndarray]
+    path: Path
+
+    def rows(self, phase: str, role: str) -> dict[str, np.ndarray]:
+        """Rows of a phase and role, each point's times averaged over the blocks measured."""
+        chosen = (self.columns["phase"] == phase) & (self.columns["role"] == role)
+        points = np.stack([self.columns[name][chosen] for name in ("tokens", "batch", "context_tokens")], axis=1)
+        unique, group = np.unique(points.reshape(-1, 3), axis=0, return_inverse=True)
+        counts = np.bincount(group.ravel(), minlength=len(unique))
+        means = {"tokens": unique[:, 0], "batch": unique[:, 1], "context_tokens": unique[:, 2]}
+        for name in ("time_s", "flops", "bytes"):
+            means[name] = np.bincount(group.ravel(), self.columns[name][chosen], len(unique)) / counts
+        return means
+
+
+def folders() -> list[Path]:
+    """Folders that are searched, the package's own first."""
+    named = os.environ.get(ENVIRONMENT_VARIABLE, "")
+    return [DATA, *(Path(folder) for folder in named.split(os.pathsep) if folder)]
+
+
+def slug_of(model: str) -> str:
+    """The file name of a model: lower case."""
+    return model.lower()
+
+
+def measured_devices() -> list[str]:
+    """Slugs of devices with at least one measured profile."""
+    found = {path.parent.name for folder in folders() for path in folder.glob("*/*.json")}
+    return sorted(slug for slug in found - {CARDS} if models(slug))
+
+
+def carded_devices() -> list[str]:
+    """Slugs of devices with a card: servers, and classes derived from cited numbers."""
+    return sorted({path.stem for folder in folders() for path in (folder / CARDS).glob("*.json")})
+
+
+def devices() -> list[str]:
+    """Slugs of all devices, measured or carded."""
+    return sorted({*measured_devices(), *carded_devices()})
+
+
+def models(device: str) -> list[str]:
+    """Slugs of the models measured on a device; a device derived from a card serves every architecture."""
+    found = {path.stem for folder in folders() for path in (folder / device).glob("*.json")}
+    return sorted(slug for slug in found if _file(device, f"{slug}.csv") is not None)
+
+
+def load_card(device: str) -> DeviceCard:
+    """The card of a device."""
+    path = _file(CARDS, f"{device}.json")
+    if path is None:
+        raise ProfileError(f"no device card {device!r}{nearest(device, carded_devices())}")
+    return _validated(DeviceCard, _json(path), path)
+
+
+def load_profile(device: str, model: str) -> Profile:
+    """The measured profile of a device and model, checked against its hash and the physical floors."""
+    slug = slug_of(model)
+    card_path, csv_path = _file(device, f"{slug}.json"), _file(device, f"{slug}.csv")
+    if card_path is None or csv_path is None:
+        if device not in devices():
+            raise ProfileError(f"no device {device!r}{nearest(device, devices())}")
+        raise ProfileError(f"no profile of model {model!r} on {device}{nearest(slug, models(device))}")
+    card = _validated(ProfileCard, _json(card_path), card_path)
+    content = _content(csv_path)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != card.csv_sha256:
+        raise ProfileError(
+            f"{csv_path.name} of {device} is not the file that was measured: its SHA-256 is {digest[:12]}..., "
+            f"expected {card.csv_sha256[:12]}..."
+        )
+    columns = _columns(_text(content, csv_path), csv_path)
+    if len(columns["phase"]) != card.rows:
+        raise ProfileError(f"{csv_path.name} of {device} has {len(columns['phase'])} rows, expected {card.rows}")
+    _refuse_impossible(columns, card, csv_path)
+    return Profile(card, architecture_of(card.model), columns, csv_path)
+
+
+def architecture_of(model: str) -> Architecture:
+    """The architecture of a model, whatever the case of its name."""
+    by_slug = {slug_of(name): card for name, card in ARCHITECTURES.items()}
+    if slug_of(model) not in by_slug:
+        raise ProfileError(f"no model {model!r}{nearest(model, list(ARCHITECTURES))}")
+    return by_slug[slug_of(model)]
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """The end of a refusal: the nearest right name, or all of them."""
+    if not known:
+        return "; there is none"
+    by_slug = {slug_of(candidate): candidate for candidate in known}
+    close = difflib.get_close_matches(slug_of(name), list(by_slug), n=1, cutoff=0.5)
+    return f"; did you mean {by_slug[close[0]]!r}?" if close else f"; there are {', '.join(known)}"
+
+
+def _file(folder_name: str, file_name: str) -> Path | None:
+    if not (_plain(folder_name) and _plain(file_name)):
+        return None
+    paths = [folder / folder_name / file_name for folder in folders()]
+    return next((path for path in reversed(paths) if path.is_file()), None)
+
+
+def _plain(name: str) -> bool:
+    return name not in ("", ".", "..") and not any(mark in name for mark in "/\\\0")
+
+
+def _content(path: Path) -> bytes:
+    size = path.stat().st_size
+    if size > LARGEST_FILE_BYTES:
+        raise ProfileError(f"{path.name} has {size} bytes, more than the {LARGEST_FILE_BYTES} that a profile may have")
+    return path.read_bytes()
+
+
+def _text(content: bytes, path: Path) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ProfileError(f"{path.name} is not UTF-8 text (byte {error.start})") from None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(_text(_content(path), path))
+    except json.JSONDecodeError as error:
+        raise ProfileError(f"{path.name} is not JSON, or is cut off: {error.msg} at line {error.lineno}") from None
+    if not isinstance(value, dict):
+        raise ProfileError(f"{path.name} holds a {type(value).__name__}, expected an object")
+    if value.get("schema") != SCHEMA:
+        raise ProfileError(f"{path.name} has schema {value.get('schema')!r}, this version reads schema {SCHEMA}")
+    return value
+
+
+def _validated(kind: type[Card], value: dict[str, Any], path: Path) -> Card:
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ProfileError(f"{path.name}: {where or 'it'} is refused: {first['msg']}") from None
+
+
+def _columns(text: str, path: Path) -> dict[str, np.ndarray]:
+    lines = list(csv.reader(io.StringIO(text)))
+    if not lines or tuple(lines[0]) != COLUMNS:
+        raise ProfileError(f"{path.name} has the columns {','.join(lines[0]) if lines else 'of an empty file'}, "
+                           f"expected {','.join(COLUMNS)}")
+    for number, line in enumerate(lines[1:], start=2):
+        if len(line) != len(COLUMNS):
+            raise ProfileError(f"{path.name} line {number} has {len(line)} values, expected {len(COLUMNS)}")
+    table = np.array(lines[1:], dtype=object).reshape(-1, len(COLUMNS))
+    try:
+        return {
+            name: table[:, i].astype(np.float64 if name in FLOAT_COLUMNS else str) for i, name in enumerate(COLUMNS)
+        }
+    except ValueError as error:
+        raise ProfileError(f"{path.name} has a value that is not a number: {error}") from None
+
+
+def _refuse_impossible(columns: dict[str, np.ndarray], card: ProfileCard, path: Path) -> None:
+    """Refuse the first row that no device can have produced."""
+    time_s = columns["time_s"]
+    wrong = [
+        ("an unknown phase", ~np.isin(columns["phase"], PHASES)),
+        ("an unknown role", ~np.isin(columns["role"], ROLES)),
+        ("a time that is not a positive number", ~(np.isfinite(time_s) & (time_s > 0.0))),
+        ("a spread that does not hold the median",
+         ~((columns["time_p10_s"] <= time_s) & (time_s <= columns["time_p90_s"]))),
+        ("a negative count", (columns["tokens"] < 0) | (columns["batch"] < 0) | (columns["context_tokens"] < 0)),
+        ("work that is not a number", ~(np.isfinite(columns["flops"]) & np.isfinite(columns["bytes"]))),
+    ]
+    if card.ceilings is not None:
+        flops_per_s = columns["flops"] / np.where(time_s > 0.0, time_s, np.inf)
+        wrong.append(("more FLOP/s than the device has", flops_per_s > BEYOND_CEILING * card.ceilings.flops))
+    for reason, rows in wrong:
+        if rows.any():
+            line = int(np.flatnonzero(rows)[0])
+            raise ProfileError(
+                f"{path.name} line {line + 2} ({columns['phase'][line]}, {columns['tokens'][line]:g} tokens, "
+                f"{time_s[line]:g} s) has {reason}"
+            )

@@ -1,0 +1,75 @@
+"""A processor: all that is known of one model on one device, measured knots or a derived roofline."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mei_gym.architectures import Architecture
+from mei_gym.profiles.fit import Grid, Knots, Roofline, fit
+from mei_gym.profiles.load import (
+    ProfileError,
+    architecture_of,
+    carded_devices,
+    devices,
+    load_card,
+    load_profile,
+    models,
+    nearest,
+    slug_of,
+)
+
+NO_KNOTS = Knots(np.zeros(0), np.zeros(0))
+NO_GRID = Grid(np.zeros(0), np.zeros(0), np.zeros((0, 0)))
+VALUE_BYTES = 2.0  # of an activation, key or value on a derived device: fp16, chosen
+
+
+class Processor(NamedTuple):
+    """One model on one device."""
+
+    origin: str  # measured or derived
+    architecture: Architecture
+    roofline: Roofline
+    read_bytes_per_weight: float
+    value_bytes: float
+    context_share: float
+    prefill: Knots
+    decode: Grid
+    head: Knots
+    embedding: Knots
+
+
+def processor_of(device: str, model: str) -> Processor:
+    """The processor of a device and model: its measured profile, else the roofline derived on its card."""
+    architecture = architecture_of(model)
+    if slug_of(model) in models(device):
+        profile, known = load_profile(device, model), fit(device, model)
+        card = profile.card
+        return Processor(
+            "measured",
+            architecture,
+            known.roofline,
+            card.weight_bytes_per_value,
+            card.value_bytes,
+            known.context_share,
+            known.prefill,
+            known.decode,
+            known.head,
+            known.embedding,
+        )
+    if device not in devices():
+        raise ProfileError(f"no device {device!r}{nearest(device, devices())}")
+    if device not in carded_devices() or load_card(device).origin != "derived":
+        raise ProfileError(
+            f"nothing anchors {architecture.name} on {device}: it was not measured there"
+            f"{nearest(model, models(device))}"
+        )
+    card = load_card(device)
+    derived = Roofline(
+        card["peak_flops"], card["bandwidth_bytes_per_s"], card["launch_s"], card["roofline_order"]
+    )
+    bytes_per_weight = card["stored_bits_per_weight"] / 8.0
+    return Processor(
+        "derived", architecture, derived, bytes_per_weight, VALUE_BYTES, 1.0, NO_KNOTS, NO_GRID, NO_KNOTS, NO_KNOTS
+    )
