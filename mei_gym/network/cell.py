@@ -4,9 +4,13 @@ The base station stands at the origin; its six neighbours stand `site_distance_m
 of the hexagon's area and keeps, towards each of the seven sites, a line-of-sight and a shadowing number that change
 with the distance it walks. Its link follows from where it is:
 
-    downlink SINR = P g0 / (N + load sum_j P g_j)      g_j <= margin x g0: where a neighbour is heard clearly louder,
-                                                       the user would have been handed over and were not in this cell
-    uplink SINR   = p g0 / (N rise)                    p from fractional power control, rise: neighbours' users
+    downlink SINR = P g / (N + load P (sum of the others' g_j + outer))   g = max g_j: the strongest site serves
+    uplink SINR   = p g / (N rise)                                        p from fractional power control
+
+    outer   outer_gain: to the 48 sites beyond the first ring together, nearly the same everywhere in the cell
+
+A user near the border may be served by a neighbour while a neighbour's user is served here; by symmetry the users of
+the hexagon stand for those of the cell, and share its airtime.
 
 The neighbours' load and the uplink rise drift as Ornstein-Uhlenbeck chains. Draws are keyed by (key, step, purpose,
 index): `step` is the number of the request, so no policy changes them as long as `elapsed_s` is the time between
@@ -29,6 +33,7 @@ from mei_gym.network.channel import (
     correlated,
     noise_power_w,
     umi_line_of_sight,
+    umi_los_probability,
     umi_path_loss_db,
     umi_shadowing_correlation_m,
     umi_shadowing_sigma_db,
@@ -46,6 +51,7 @@ from mei_gym.network.rate import sinr as signal_ratio
 from mei_gym.network.rate import uplink_power_w as controlled_power_w
 
 SITES = 7  # site 0 serves, 1..6 are its neighbours
+OUTER_RINGS = 4  # how many rings of sites interfere; a fifth adds 6 %
 DISK_OF_HEXAGON = sqrt(sqrt(3.0) / (2.0 * pi))  # radius, in site distances, of the disk of a hexagon's area: .525
 NEIGHBOUR_COS = np.array([cos(pi * (site - 1) / 3.0) for site in range(SITES)])
 NEIGHBOUR_SIN = np.array([sin(pi * (site - 1) / 3.0) for site in range(SITES)])
@@ -79,12 +85,11 @@ class CellParams(NamedTuple):
     uplink_layers: float = 1.0  # one transmit antenna
     efficiency_gap: float = EFFICIENCY_GAP  # network/rate.py: 2 dB
     efficiency_cap: float = EFFICIENCY_CAP  # network/rate.py
-    handover_margin: float = 1.9953  # 3 dB: event A3's hysteresis (recalled), a ratio
     neighbour_load_mean: float = 0.5  # chosen: between the idle and the full network
     neighbour_load_sd: float = 0.2  # chosen
     neighbour_load_tau_s: float = 118.0  # workload/arrivals.py: how long Azure's request rate remembers
-    uplink_rise_mean_db: float = 4.0  # chosen: interference over thermal of a moderately loaded uplink
-    uplink_rise_sd_db: float = 1.5  # chosen
+    uplink_rise_mean_db: float = 3.2  # computed: two rings of such cells, half loaded, users under power control
+    uplink_rise_sd_db: float = 1.5  # chosen: half of the 2.8 dB from slot to slot, most of which a request averages
     uplink_rise_tau_s: float = 118.0  # as the downlink's
     velocity_tau_s: float = 20.0  # reference range 10 to 60 s for walkers; a = .95 at 1 s
 
@@ -100,14 +105,16 @@ class CellState(NamedTuple):
     user_velocity_y_mps: np.ndarray  # float[lanes, K]
     user_los_normal: np.ndarray  # float[lanes, K, SITES]: line of sight where Phi(this) < P(line of sight)
     user_shadowing_normal: np.ndarray  # float[lanes, K, SITES]: shadowing in standard deviations
+    outer_gain: np.ndarray  # float[lanes]: follows from the parameters, computed once an episode
     neighbour_load_normal: np.ndarray  # float[lanes]: standard normal, drifting
     uplink_rise_normal: np.ndarray  # float[lanes]: standard normal, drifting
 
 
 @scalar
 def place_cell(params, state, lane):
-    """Begin an episode: the two drifting quantities at their stationary law."""
+    """Begin an episode: the two drifting quantities at their stationary law, the far sites' gain."""
     key = state.key[lane]
+    state.outer_gain[lane] = outer_gain(params)
     state.neighbour_load_normal[lane] = normal(key, 0, PLACE_CELL, 0)
     state.uplink_rise_normal[lane] = normal(key, 0, PLACE_CELL, 1)
 
@@ -181,19 +188,41 @@ def move_user(params, state, lane, user, elapsed_s, step):
 
 
 @scalar
-def downlink_efficiency(params, state, lane, user):
-    """bit/s/Hz towards the user, over all its layers, where it is now and at the neighbours' load of now."""
-    return layered_efficiency(
-        downlink_sinr(params, state, lane, user), params.downlink_layers, params.efficiency_gap, params.efficiency_cap
+def user_link(params, state, lane, user):
+    """(bit/s/Hz up, bit/s/Hz down, W): the three functions below in one, for one look at the seven sites."""
+    serving, others = path_gains(params, state, lane, user)
+    power_w = controlled_uplink_power_w(params, serving)
+    up = layered_efficiency(
+        uplink_sinr(params, state, lane, serving, power_w),
+        params.uplink_layers,
+        params.efficiency_gap,
+        params.efficiency_cap,
     )
+    down = layered_efficiency(
+        downlink_sinr(params, state, lane, serving, others),
+        params.downlink_layers,
+        params.efficiency_gap,
+        params.efficiency_cap,
+    )
+    return up, down, power_w
 
 
 @scalar
 def uplink_efficiency(params, state, lane, user):
     """bit/s/Hz from the user, where it is now, at its controlled power."""
-    return layered_efficiency(
-        uplink_sinr(params, state, lane, user), params.uplink_layers, params.efficiency_gap, params.efficiency_cap
-    )
+    return user_link(params, state, lane, user)[0]
+
+
+@scalar
+def downlink_efficiency(params, state, lane, user):
+    """bit/s/Hz towards the user, over all its layers, where it is now and at the neighbours' load of now."""
+    return user_link(params, state, lane, user)[1]
+
+
+@scalar
+def uplink_power_w(params, state, lane, user):
+    """W that the user's antenna radiates while it sends (in uplink slots: `uplink_share` of the time)."""
+    return user_link(params, state, lane, user)[2]
 
 
 @scalar
@@ -211,10 +240,10 @@ def uplink_rate_bps(params, efficiency):
 
 
 @scalar
-def uplink_power_w(params, state, lane, user):
-    """W that the user's antenna radiates while it sends (in uplink slots: `uplink_share` of the time)."""
+def controlled_uplink_power_w(params, serving_gain):
+    """W, by fractional power control over the whole carrier."""
     return controlled_power_w(
-        1.0 / path_gain(params, state, lane, user, 0),
+        1.0 / serving_gain,
         params.resource_blocks,
         params.uplink_target_w,
         params.path_loss_compensation,
@@ -223,33 +252,33 @@ def uplink_power_w(params, state, lane, user):
 
 
 @scalar
-def downlink_sinr(params, state, lane, user):
+def downlink_sinr(params, state, lane, serving_gain, other_gain):
     """A ratio, of all layers together."""
-    serving = path_gain(params, state, lane, user, 0)
-    neighbours = 0.0
-    for site in range(1, SITES):
-        neighbours += min(path_gain(params, state, lane, user, site), params.handover_margin * serving)
-    interference_w = neighbour_load(params, state, lane) * params.base_power_w * neighbours
+    load = neighbour_load(params, state, lane)
+    interference_w = load * params.base_power_w * (other_gain + state.outer_gain[lane])
     bandwidth_hz = carrier_bandwidth_hz(params.resource_blocks, params.numerology)
     noise_w = noise_power_w(bandwidth_hz, params.user_noise_figure_db)
-    return signal_ratio(params.base_power_w * serving, interference_w, noise_w)
+    return signal_ratio(params.base_power_w * serving_gain, interference_w, noise_w)
 
 
 @scalar
-def uplink_sinr(params, state, lane, user):
+def uplink_sinr(params, state, lane, serving_gain, power_w):
     """A ratio."""
-    serving = path_gain(params, state, lane, user, 0)
-    power_w = controlled_power_w(
-        1.0 / serving,
-        params.resource_blocks,
-        params.uplink_target_w,
-        params.path_loss_compensation,
-        params.user_power_maximum_w,
-    )
     bandwidth_hz = carrier_bandwidth_hz(params.resource_blocks, params.numerology)
     noise_w = noise_power_w(bandwidth_hz, params.base_noise_figure_db)
     interference_w = noise_w * (10.0 ** (uplink_rise_db(params, state, lane) / 10.0) - 1.0)
-    return signal_ratio(power_w * serving, interference_w, noise_w)
+    return signal_ratio(power_w * serving_gain, interference_w, noise_w)
+
+
+@scalar
+def path_gains(params, state, lane, user):
+    """(ratio, ratio): the gain to the strongest site, which serves, and the sum of the gains to the other six."""
+    strongest, total = 0.0, 0.0
+    for site in range(SITES):
+        gain = path_gain(params, state, lane, user, site)
+        strongest = max(strongest, gain)
+        total += gain
+    return strongest, max(0.0, total - strongest)
 
 
 @scalar
@@ -266,14 +295,28 @@ def path_gain(params, state, lane, user, site):
 
 
 @scalar
+def outer_gain(params):
+    """A ratio: mean over line of sight of the median gains from the mast to rings 2..4 of sites, summed."""
+    total = 0.0
+    for ring in range(2, OUTER_RINGS + 1):
+        for place in range(ring):  # a sixth of the ring; the other sixths are alike
+            distance_m = params.site_distance_m * sqrt(ring * ring - ring * place + place * place)
+            seen_db = umi_path_loss_db(distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, 1)
+            blocked_db = umi_path_loss_db(distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, 0)
+            seen = umi_los_probability(distance_m)
+            total += 6.0 * (seen * 10.0 ** (-seen_db / 10.0) + (1.0 - seen) * 10.0 ** (-blocked_db / 10.0))
+    return total
+
+
+@scalar
 def user_in_line_of_sight(params, state, lane, user):
-    """1 or 0: whether the user sees its serving base station."""
+    """1 or 0: whether the user sees the base station of its own hexagon."""
     return umi_line_of_sight(user_distance_m(params, state, lane, user), float(state.user_los_normal[lane, user, 0]))
 
 
 @scalar
 def user_distance_m(params, state, lane, user):
-    """m along the ground from the serving base station."""
+    """m along the ground from the base station of its own hexagon."""
     return site_distance_of_place_m(params, float(state.user_x_m[lane, user]), float(state.user_y_m[lane, user]), 0)
 
 
