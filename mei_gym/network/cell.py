@@ -52,12 +52,21 @@ from mei_gym.network.rate import uplink_power_w as controlled_power_w
 
 SITES = 7  # site 0 serves, 1..6 are its neighbours
 OUTER_RINGS = 4  # how many rings of sites interfere; a fifth adds 6 %
-DISK_OF_HEXAGON = sqrt(sqrt(3.0) / (2.0 * pi))  # radius, in site distances, of the disk of a hexagon's area: .525
+DISK_OF_HEXAGON = sqrt(
+    sqrt(3.0) / (2.0 * pi)
+)  # radius, in site distances, of the disk of a hexagon's area: .525
 NEIGHBOUR_COS = np.array([cos(pi * (site - 1) / 3.0) for site in range(SITES)])
 NEIGHBOUR_SIN = np.array([sin(pi * (site - 1) / 3.0) for site in range(SITES)])
 
 # Purposes of draws, 100-199.
-PLACE_RADIUS, PLACE_ANGLE, PLACE_VELOCITY, PLACE_LOS, PLACE_SHADOWING, PLACE_CELL = 100, 101, 102, 103, 104, 105
+PLACE_RADIUS, PLACE_ANGLE, PLACE_VELOCITY, PLACE_LOS, PLACE_SHADOWING, PLACE_CELL = (
+    100,
+    101,
+    102,
+    103,
+    104,
+    105,
+)
 MOVE_VELOCITY, MOVE_POSITION, MOVE_LOS, MOVE_SHADOWING, DRIFT_LOAD, DRIFT_RISE = 110, 111, 112, 113, 114, 115
 
 
@@ -88,8 +97,12 @@ class CellParams(NamedTuple):
     neighbour_load_mean: float = 0.5  # chosen: between the idle and the full network
     neighbour_load_sd: float = 0.2  # chosen
     neighbour_load_tau_s: float = 118.0  # workload/arrivals.py: how long Azure's request rate remembers
-    uplink_rise_mean_db: float = 3.2  # computed: two rings of such cells, half loaded, users under power control
-    uplink_rise_sd_db: float = 1.5  # chosen: half of the 2.8 dB from slot to slot, most of which a request averages
+    uplink_rise_mean_db: float = (
+        3.2  # computed: two rings of such cells, half loaded, users under power control
+    )
+    uplink_rise_sd_db: float = (
+        1.5  # chosen: half of the 2.8 dB from slot to slot, most of which a request averages
+    )
     uplink_rise_tau_s: float = 118.0  # as the downlink's
     velocity_tau_s: float = 20.0  # reference range 10 to 60 s for walkers; a = .95 at 1 s
 
@@ -124,10 +137,16 @@ def drift_cell(params, state, lane, elapsed_s, step):
     """Let the neighbours' load and the uplink rise drift for `elapsed_s`."""
     key = state.key[lane]
     state.neighbour_load_normal[lane] = correlated(
-        state.neighbour_load_normal[lane], elapsed_s, params.neighbour_load_tau_s, normal(key, step, DRIFT_LOAD, 0)
+        np.float64(state.neighbour_load_normal[lane]),
+        elapsed_s,
+        params.neighbour_load_tau_s,
+        normal(key, step, DRIFT_LOAD, 0),
     )
     state.uplink_rise_normal[lane] = correlated(
-        state.uplink_rise_normal[lane], elapsed_s, params.uplink_rise_tau_s, normal(key, step, DRIFT_RISE, 0)
+        np.float64(state.uplink_rise_normal[lane]),
+        elapsed_s,
+        params.uplink_rise_tau_s,
+        normal(key, step, DRIFT_RISE, 0),
     )
 
 
@@ -137,7 +156,7 @@ def place_user(params, state, lane, user):
     key = state.key[lane]
     radius_m = ring_radius_m(params.keep_out_m, cell_radius_m(params), uniform(key, 0, PLACE_RADIUS, user))
     angle = 2.0 * pi * uniform(key, 0, PLACE_ANGLE, user)
-    sigma_mps = velocity_sigma_mps(state.user_mean_speed_mps[lane, user])
+    sigma_mps = velocity_sigma_mps(np.float64(state.user_mean_speed_mps[lane, user]))
     state.user_x_m[lane, user] = radius_m * cos(angle)
     state.user_y_m[lane, user] = radius_m * sin(angle)
     state.user_velocity_x_mps[lane, user] = sigma_mps * normal(key, 0, PLACE_VELOCITY, 2 * user)
@@ -152,35 +171,39 @@ def place_user(params, state, lane, user):
 def move_user(params, state, lane, user, elapsed_s, step):
     """Move the user on by `elapsed_s`, and its line of sight and shadowing by the distance that makes."""
     key = state.key[lane]
-    old_x_m, old_y_m = float(state.user_x_m[lane, user]), float(state.user_y_m[lane, user])
-    sigma_mps = velocity_sigma_mps(state.user_mean_speed_mps[lane, user])
+    old_x_m, old_y_m = np.float64(state.user_x_m[lane, user]), np.float64(state.user_y_m[lane, user])
+    sigma_mps = velocity_sigma_mps(np.float64(state.user_mean_speed_mps[lane, user]))
     if sigma_mps <= 0.0 or elapsed_s <= 0.0:
         return
     tau_s = params.velocity_tau_s
     x_m, velocity_x_mps = gauss_markov(
-        old_x_m, float(state.user_velocity_x_mps[lane, user]), sigma_mps, tau_s, elapsed_s,
+        old_x_m, np.float64(state.user_velocity_x_mps[lane, user]), sigma_mps, tau_s, elapsed_s,
         normal(key, step, MOVE_VELOCITY, 2 * user), normal(key, step, MOVE_POSITION, 2 * user),
     )  # fmt: skip
     y_m, velocity_y_mps = gauss_markov(
-        old_y_m, float(state.user_velocity_y_mps[lane, user]), sigma_mps, tau_s, elapsed_s,
+        old_y_m, np.float64(state.user_velocity_y_mps[lane, user]), sigma_mps, tau_s, elapsed_s,
         normal(key, step, MOVE_VELOCITY, 2 * user + 1), normal(key, step, MOVE_POSITION, 2 * user + 1),
     )  # fmt: skip
     x_m, y_m, velocity_x_mps, velocity_y_mps = reflected(
         x_m, y_m, velocity_x_mps, velocity_y_mps, params.keep_out_m, cell_radius_m(params)
     )
     moved_m = sqrt((x_m - old_x_m) ** 2 + (y_m - old_y_m) ** 2)
-    state.user_x_m[lane, user], state.user_y_m[lane, user] = x_m, y_m
+    state.user_x_m[lane, user] = x_m
+    state.user_y_m[lane, user] = y_m
     state.user_velocity_x_mps[lane, user] = velocity_x_mps
     state.user_velocity_y_mps[lane, user] = velocity_y_mps
     for site in range(SITES):
         index = user * SITES + site
         los_normal = correlated(
-            state.user_los_normal[lane, user, site], moved_m, LOS_CORRELATION_M, normal(key, step, MOVE_LOS, index)
+            np.float64(state.user_los_normal[lane, user, site]),
+            moved_m,
+            LOS_CORRELATION_M,
+            normal(key, step, MOVE_LOS, index),
         )
         line_of_sight = umi_line_of_sight(site_distance_of_place_m(params, x_m, y_m, site), los_normal)
         state.user_los_normal[lane, user, site] = los_normal
         state.user_shadowing_normal[lane, user, site] = correlated(
-            state.user_shadowing_normal[lane, user, site],
+            np.float64(state.user_shadowing_normal[lane, user, site]),
             moved_m,
             umi_shadowing_correlation_m(line_of_sight),
             normal(key, step, MOVE_SHADOWING, index),
@@ -255,7 +278,7 @@ def controlled_uplink_power_w(params, serving_gain):
 def downlink_sinr(params, state, lane, serving_gain, other_gain):
     """A ratio, of all layers together."""
     load = neighbour_load(params, state, lane)
-    interference_w = load * params.base_power_w * (other_gain + state.outer_gain[lane])
+    interference_w = load * params.base_power_w * (other_gain + np.float64(state.outer_gain[lane]))
     bandwidth_hz = carrier_bandwidth_hz(params.resource_blocks, params.numerology)
     noise_w = noise_power_w(bandwidth_hz, params.user_noise_figure_db)
     return signal_ratio(params.base_power_w * serving_gain, interference_w, noise_w)
@@ -284,10 +307,12 @@ def path_gains(params, state, lane, user):
 @scalar
 def path_gain(params, state, lane, user, site):
     """A ratio: power received over power sent between the user and a site, antennas omnidirectional."""
-    x_m, y_m = float(state.user_x_m[lane, user]), float(state.user_y_m[lane, user])
+    x_m, y_m = np.float64(state.user_x_m[lane, user]), np.float64(state.user_y_m[lane, user])
     distance_m = site_distance_of_place_m(params, x_m, y_m, site)
-    line_of_sight = umi_line_of_sight(distance_m, float(state.user_los_normal[lane, user, site]))
-    shadowing_db = umi_shadowing_sigma_db(line_of_sight) * state.user_shadowing_normal[lane, user, site]
+    line_of_sight = umi_line_of_sight(distance_m, np.float64(state.user_los_normal[lane, user, site]))
+    shadowing_db = umi_shadowing_sigma_db(line_of_sight) * np.float64(
+        state.user_shadowing_normal[lane, user, site]
+    )
     median_db = umi_path_loss_db(
         distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, line_of_sight
     )
@@ -301,8 +326,12 @@ def outer_gain(params):
     for ring in range(2, OUTER_RINGS + 1):
         for place in range(ring):  # a sixth of the ring; the other sixths are alike
             distance_m = params.site_distance_m * sqrt(ring * ring - ring * place + place * place)
-            seen_db = umi_path_loss_db(distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, 1)
-            blocked_db = umi_path_loss_db(distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, 0)
+            seen_db = umi_path_loss_db(
+                distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, 1
+            )
+            blocked_db = umi_path_loss_db(
+                distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, 0
+            )
             seen = umi_los_probability(distance_m)
             total += 6.0 * (seen * 10.0 ** (-seen_db / 10.0) + (1.0 - seen) * 10.0 ** (-blocked_db / 10.0))
     return total
@@ -311,13 +340,17 @@ def outer_gain(params):
 @scalar
 def user_in_line_of_sight(params, state, lane, user):
     """1 or 0: whether the user sees the base station of its own hexagon."""
-    return umi_line_of_sight(user_distance_m(params, state, lane, user), float(state.user_los_normal[lane, user, 0]))
+    return umi_line_of_sight(
+        user_distance_m(params, state, lane, user), np.float64(state.user_los_normal[lane, user, 0])
+    )
 
 
 @scalar
 def user_distance_m(params, state, lane, user):
     """m along the ground from the base station of its own hexagon."""
-    return site_distance_of_place_m(params, float(state.user_x_m[lane, user]), float(state.user_y_m[lane, user]), 0)
+    return site_distance_of_place_m(
+        params, np.float64(state.user_x_m[lane, user]), np.float64(state.user_y_m[lane, user]), 0
+    )
 
 
 @scalar
@@ -338,11 +371,16 @@ def cell_radius_m(params):
 @scalar
 def neighbour_load(params, state, lane):
     """The part in [0, 1] of the neighbours' downlink that is in use."""
-    load = params.neighbour_load_mean + params.neighbour_load_sd * state.neighbour_load_normal[lane]
+    load = params.neighbour_load_mean + params.neighbour_load_sd * np.float64(
+        state.neighbour_load_normal[lane]
+    )
     return min(max(load, 0.0), 1.0)
 
 
 @scalar
 def uplink_rise_db(params, state, lane):
     """dB >= 0 by which the neighbours' users raise the base station's noise."""
-    return max(0.0, params.uplink_rise_mean_db + params.uplink_rise_sd_db * state.uplink_rise_normal[lane])
+    return max(
+        0.0,
+        params.uplink_rise_mean_db + params.uplink_rise_sd_db * np.float64(state.uplink_rise_normal[lane]),
+    )

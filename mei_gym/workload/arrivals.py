@@ -89,7 +89,9 @@ def advance_wave(params, state, lane, stream, second):
     """Move the wave into `second`, the one after its own."""
     kept = exp(-1.0 / params.arrival_wave_tau_s)
     kick = params.arrival_wave_sd * (1.0 - kept * kept) ** 0.5
-    wave = kept * state.arrival_wave[lane, stream] + kick * normal(state.key[lane], second, ARRIVAL_WAVE, stream)
+    wave = kept * np.float64(state.arrival_wave[lane, stream]) + kick * normal(
+        state.key[lane], second, ARRIVAL_WAVE, stream
+    )
     state.arrival_wave[lane, stream] = wave
     state.arrival_wave_second[lane, stream] = second
 
@@ -98,8 +100,12 @@ def advance_wave(params, state, lane, stream, second):
 def current_rate(params, state, lane, stream):
     """Requests per second in the second of the stream's last drawn arrival."""
     base_per_s = params.arrival_base_per_s[stream]
-    days = state.arrival_wave_second[lane, stream] / params.arrival_day_s + state.arrival_phase[lane]
-    factor = day_shape(days, params.arrival_day_strength) * (1.0 + state.arrival_wave[lane, stream])
+    days = state.arrival_wave_second[lane, stream] / params.arrival_day_s + np.float64(
+        state.arrival_phase[lane]
+    )
+    factor = day_shape(days, params.arrival_day_strength) * (
+        1.0 + np.float64(state.arrival_wave[lane, stream])
+    )
     return base_per_s * max(FLOOR, factor)
 
 

@@ -6,7 +6,11 @@ shape and not for that trace. Constants fitted by this project; the traces' lice
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import NamedTuple
+
+import numpy as np
 
 AZURE = "Azure LLM inference trace 2023, Microsoft, CC-BY 4.0; Patel et al., Splitwise, ISCA 2024"
 SERVEGEN = "ServeGen, Alibaba, Apache-2.0; arXiv 2505.09999; quantiles over clients and windows"
@@ -81,10 +85,10 @@ LENGTHS: dict[str, Lengths] = {
     ),
     "servegen_mm_image": Lengths(
         Mixture(0.610, 4.350, 0.431, 6.960, 0.741, 35, 3443, 0.115),
-        lognormal(4.563, 0.887, 2, 2000, None),
+        lognormal(4.605, 0.724, 2, 2000, None),
         SERVEGEN,
-        "Text tokens only; 1.59 images of 649 tokens a request come on top. The answer is a lognormal through mean 130"
-        " and median about 96 of the fitted Gamma(.837, 155), whose KS was .072; this one's was not computed.",
+        "Text tokens only; 1.59 images of 649 tokens a request come on top. The answer is the lognormal through the mean"
+        " 130 and the median 100.",
     ),
     "deepseek_r1": Lengths(
         lognormal(5.236, 1.829, 4, 35909, 0.054),
@@ -99,3 +103,36 @@ LENGTHS: dict[str, Lengths] = {
         "From three published numbers a direction; the maximum is Vidur's context of 4096 tokens (recalled).",
     ),
 }
+
+
+def named_lengths(name: str) -> Lengths:
+    """The lengths of one workload of `LENGTHS`; an unknown name is refused with the nearest known one."""
+    if name in LENGTHS:
+        return LENGTHS[name]
+    near = get_close_matches(name, LENGTHS, n=1, cutoff=0.0)[0]
+    raise ValueError(
+        f"unknown token lengths {name!r}: did you mean {near!r}? Known are {', '.join(LENGTHS)}."
+    )
+
+
+def length_arrays(
+    names: Sequence[str], prompt_maximum: float = np.inf, answer_maximum: float = np.inf
+) -> dict[str, np.ndarray]:
+    """The fields of `prompts.PromptParams`, f8[applications], for one named workload an application.
+
+    The maxima, in tokens, cut the samples' own (a model's context ends somewhere).
+    """
+    if not (prompt_maximum >= 1 and answer_maximum >= 1):
+        raise ValueError(f"token maxima must be at least 1, not {prompt_maximum} and {answer_maximum}.")
+    chosen = [named_lengths(name) for name in names]
+    arrays: dict[str, np.ndarray] = {}
+    limits = (("prompt", prompt_maximum), ("answer", answer_maximum))
+    for direction, limit in limits:
+        mixtures = [getattr(lengths, direction) for lengths in chosen]
+        for field in Mixture._fields[:-1]:
+            arrays[f"{direction}_{field}"] = np.array(
+                [getattr(mixture, field) for mixture in mixtures], dtype=float
+            )
+        for end in ("minimum", "maximum"):
+            arrays[f"{direction}_{end}"] = np.minimum(arrays[f"{direction}_{end}"], limit)
+    return arrays

@@ -1,8 +1,8 @@
 """Who asks: a few users ask for most of the answers.
 
-    w_k = exp(s z_k),  P(user k asks) = w_k / sum w        z_k standard normal, one an episode and user
+w_k = exp(s z_k),  P(user k asks) = w_k / sum w        z_k standard normal, one an episode and user
 
-    s   activity_sd: 0 makes all users alike; at 1.0 the busiest fifth of many users asks for 56 %
+s   activity_sd: 0 makes all users alike; at 1.0 the busiest fifth of many users asks for 56 %
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ ACTIVITY, ASKING = 240, 241  # purposes of draws
 class PopulationParams(NamedTuple):
     """What a scenario fixes about the population."""
 
-    activity_sd: float = 1.0  # chosen: ServeGen's clients spread more (1.1 to 1.3 in ln), but they are companies
+    activity_sd: float = (
+        1.0  # chosen: ServeGen's clients spread more (1.1 to 1.3 in ln), but they are companies
+    )
 
 
 class PopulationState(NamedTuple):
@@ -53,7 +55,7 @@ def asking_user(params, state, lane, request):
     low, high = 0, state.user_activity_cumulative.shape[1] - 1
     while low < high:
         middle = (low + high) // 2
-        if state.user_activity_cumulative[lane, middle] < draw:
+        if np.float64(state.user_activity_cumulative[lane, middle]) < draw:
             low = middle + 1
         else:
             high = middle
@@ -64,5 +66,7 @@ def asking_user(params, state, lane, request):
 def user_activity(params, state, lane, user):
     """A probability: that the next request is this user's."""
     if user == 0:
-        return float(state.user_activity_cumulative[lane, 0])
-    return float(state.user_activity_cumulative[lane, user]) - float(state.user_activity_cumulative[lane, user - 1])
+        return np.float64(state.user_activity_cumulative[lane, 0])
+    return np.float64(state.user_activity_cumulative[lane, user]) - np.float64(
+        state.user_activity_cumulative[lane, user - 1]
+    )

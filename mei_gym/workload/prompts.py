@@ -49,7 +49,9 @@ def prompt_tokens(params, application, key, request):
     else:
         mu, sigma = params.prompt_second_mu[application], params.prompt_second_sigma[application]
     draw = normal(key, request, PROMPT_LENGTH, 0)
-    return whole_tokens(mu + sigma * draw, params.prompt_minimum[application], params.prompt_maximum[application])
+    return whole_tokens(
+        mu + sigma * draw, params.prompt_minimum[application], params.prompt_maximum[application]
+    )
 
 
 @scalar
@@ -60,7 +62,9 @@ def answer_tokens(params, application, key, request):
     else:
         mu, sigma = params.answer_second_mu[application], params.answer_second_sigma[application]
     draw = normal(key, request, ANSWER_LENGTH, 0)
-    return whole_tokens(mu + sigma * draw, params.answer_minimum[application], params.answer_maximum[application])
+    return whole_tokens(
+        mu + sigma * draw, params.answer_minimum[application], params.answer_maximum[application]
+    )
 
 
 @scalar
