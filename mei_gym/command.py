@@ -1,0 +1,225 @@
+"""The `mei-gym` command: what there is, what was measured, how fast it is, and whether this machine is ready.
+
+Whatever is heavy is imported inside the verb that needs it, so that `mei-gym --help` answers at once. A wrong
+word ends with one sentence on stderr and exit code 2; MEI_GYM_TRACEBACK=1 shows where it was raised.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+WIDTH = 100  # columns of every table
+REFUSED = 2  # exit code of a wrong word; 1: the verb ran and what it found is not well
+
+app = typer.Typer(
+    help="Environments in which agents learn to run large language models at the mobile edge, on measured costs.",
+    invoke_without_command=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+measure = typer.Typer(help="Measure a model on this machine and write its profile.")
+app.add_typer(measure, name="measure")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="An environment, for example mei/SplitInference-v0.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        import mei_gym
+
+        typer.echo(f"mei-gym {mei_gym.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command("list")
+def list_environments(as_json: AsJson = False) -> None:
+    """List the environments and their scenarios."""
+    from mei_gym.catalogue import entries
+
+    show([entry._asdict() for entry in entries()], "Environments", as_json)
+
+
+@app.command()
+def describe(
+    id: Id, scenario: Annotated[str, typer.Option(help="The scenario whose values are printed.")] = "default"
+) -> None:
+    """Print an environment's page and a scenario's values."""
+    from mei_gym.catalogue import known_id, known_scenario
+
+    known_scenario(known_id(id), scenario)
+    from mei_gym.envs.view import page
+
+    typer.echo(page(id, scenario))
+
+
+@app.command()
+def profiles(
+    errors: Annotated[bool, typer.Option("--errors", help="The cost model's errors on held-out points.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is measured, cited or derived, and the errors."""
+    from mei_gym.profiles.tables import error_rows, profile_rows
+
+    rows, title = (error_rows(), "Errors on held-out points") if errors else (profile_rows(), "Profiles")
+    show(rows, title, as_json)
+
+
+@measure.command()
+def layers(
+    model: Annotated[str, typer.Option(help="The model, for example SmolLM2-135M.")],
+    device: Annotated[str, typer.Option(help="cpu or cuda.")],
+    out: Annotated[Path, typer.Option(help="Folder of the profile.")] = Path("profiles"),
+    weights: Annotated[Path | None, typer.Option(help="A GGUF file with the model's weights.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Few points: a trial, not a profile to publish.")] = False,
+    budget: Annotated[float | None, typer.Option(help="Seconds that the campaign may take.")] = None,
+) -> None:
+    """Time embedding, blocks and head of a model, prefill and decode; a killed campaign goes on where it was."""
+    from mei_gym.catalogue import known
+
+    known("device", device, ["cpu", "cuda"])
+    from mei_gym.measurements.layers import measure_layers
+
+    measure_layers(model, device, out, weights=weights, quick=quick, budget_s=budget)
+
+
+@app.command()
+def headroom(
+    id: Id,
+    scenario: Annotated[str, typer.Option(help="A scenario, or all of them.")] = "all",
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each policy, on common seeds.")] = 32,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a learner can win, from random to the bound."""
+    from mei_gym.catalogue import known_id, known_scenario, scenarios
+
+    known_id(id)
+    chosen = scenarios(id) if scenario == "all" else (known_scenario(id, scenario),)
+    from mei_gym.oracle.headroom import headroom_rows
+
+    for name in chosen:
+        show(headroom_rows(id, name, episodes=episodes, workers=workers), f"Headroom of {id}, {name}", as_json)
+
+
+@app.command()
+def bench(
+    id: Annotated[str, typer.Argument(metavar="[ID]", help="The environment.")] = "mei/SplitInference-v0",
+    quick: Annotated[bool, typer.Option("--quick", help="Short repeats: a look, not numbers to publish.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure steps per second, start-up and the share of training."""
+    from mei_gym.benchmark import benchmark, tables
+    from mei_gym.catalogue import known_id
+
+    result = benchmark(known_id(id), quick, say=lambda line: typer.echo(line, err=True))
+    if as_json:
+        show_json(result)
+        return
+    for title, rows in tables(result):
+        show(rows, title)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check packages, compiler and profiles; exit code 1: not well."""
+    from mei_gym.doctor import examine
+
+    checks = examine()
+    show([check._asdict() for check in checks], "This machine", as_json)
+    if any(check.state == "wrong" for check in checks):
+        raise typer.Exit(1)
+
+
+def show(rows: Sequence[dict[str, Any]], title: str, as_json: bool = False) -> None:
+    """Print rows of the same keys as a table, or as JSON."""
+    if as_json:
+        show_json(rows)
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in rows[0] if rows else ():
+        numbers = all(isinstance(row[name], int | float | None) for row in rows)
+        table.add_column(name.replace("_", " "), justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    console = Console(width=WIDTH, markup=False, highlight=False, emoji=False)
+    console.print(table if rows else f"{title}: none.")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON, NumPy's numbers among it."""
+    import json
+
+    typer.echo(json.dumps(value, indent=1, default=lambda number: number.item()))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit."""
+    sys.exit(run(app, arguments))
+
+
+def run(program: typer.Typer, arguments: Sequence[str] | None = None) -> int:
+    """Run a program and return its exit code; what it refuses becomes one sentence on stderr."""
+    verb: Callable[..., Any] = typer.main.get_command(program)
+    try:
+        return verb(args=arguments, prog_name="mei-gym", standalone_mode=False) or 0
+    except (BrokenPipeError, KeyboardInterrupt, typer.Abort):
+        return 130
+    except Exception as error:
+        sentence = _refusal(error)
+        if sentence is None or os.environ.get("MEI_GYM_TRACEBACK"):
+            raise
+        if sentence:
+            typer.echo(f"mei-gym: {sentence}", err=True)
+        return REFUSED
+
+
+def _refusal(error: Exception) -> str | None:
+    """One sentence for the user, or None where the error is the program's own."""
+    if hasattr(error, "format_message"):  # a wrong option or argument
+        return " ".join(error.format_message().split())
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("mei_gym"):
+        extra = "measure" if error.name in ("transformers", "gguf", "pynvml") else "train"
+        return f"this needs the package {error.name}: pip install 'mei-gym[{extra}]'"
+    if isinstance(error, KeyError) and error.args:
+        return str(error.args[0])
+    if isinstance(error, ValueError | LookupError | OSError):
+        return " ".join(str(error).split())
+    return None
