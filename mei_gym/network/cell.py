@@ -1,22 +1,15 @@
-"""One cell of a hexagonal UMi network: where its users are, and how well they hear and are heard.
+"""One cell of a hexagonal UMi network: who is where, and how that changes while time passes.
 
-The base station stands at the origin; its six neighbours stand `site_distance_m` away. A user stays within the disk
-of the hexagon's area and keeps, towards each of the seven sites, a line-of-sight and a shadowing number that change
-with the distance it walks. Its link follows from where it is:
+The base station stands at the origin; its six neighbours stand `site_distance_m` away. A user stays within
+the disk of the hexagon's area and keeps, towards each of the seven sites, a line-of-sight and a shadowing
+number that change with the distance it walks. The neighbours' load and the uplink rise drift as
+Ornstein-Uhlenbeck chains. What follows for a user's link is in `link.py`.
 
-    downlink SINR = P g / (N + load P (sum of the others' g_j + outer))   g = max g_j: the strongest site serves
-    uplink SINR   = p g / (N rise)                                        p from fractional power control
+Draws are keyed by (key, step, purpose, index): `step` is the number of the request, so no policy changes
+them as long as `elapsed_s` is the time between arrivals. Users are moved one by one: move the user who
+asks, by the time since it was last moved.
 
-    outer   outer_gain: to the 48 sites beyond the first ring together, nearly the same everywhere in the cell
-
-A user near the border may be served by a neighbour while a neighbour's user is served here; by symmetry the users of
-the hexagon stand for those of the cell, and share its airtime.
-
-The neighbours' load and the uplink rise drift as Ornstein-Uhlenbeck chains. Draws are keyed by (key, step, purpose,
-index): `step` is the number of the request, so no policy changes them as long as `elapsed_s` is the time between
-arrivals. Users are moved one by one: move the user who asks, by the time since it was last moved.
-
-Sites' shadowing is drawn independently (TR 38.901 leaves the part common to all sites open).
+Sites' shadowing is drawn independently; a common part would change the median SINR by less than .6 dB.
 """
 
 from __future__ import annotations
@@ -31,32 +24,12 @@ from mei_gym.compiled import scalar
 from mei_gym.network.channel import (
     LOS_CORRELATION_M,
     correlated,
-    noise_power_w,
     umi_line_of_sight,
-    umi_los_probability,
-    umi_path_loss_db,
     umi_shadowing_correlation_m,
-    umi_shadowing_sigma_db,
 )
 from mei_gym.network.mobility import gauss_markov, reflected, ring_radius_m, velocity_sigma_mps
-from mei_gym.network.rate import (
-    EFFICIENCY_CAP,
-    EFFICIENCY_GAP,
-    carrier_bandwidth_hz,
-    cell_rate_bps,
-    layered_efficiency,
-    symbols_per_s,
-)
-from mei_gym.network.rate import sinr as signal_ratio
-from mei_gym.network.rate import uplink_power_w as controlled_power_w
-
-SITES = 7  # site 0 serves, 1..6 are its neighbours
-OUTER_RINGS = 4  # how many rings of sites interfere; a fifth adds 6 %
-DISK_OF_HEXAGON = sqrt(
-    sqrt(3.0) / (2.0 * pi)
-)  # radius, in site distances, of the disk of a hexagon's area: .525
-NEIGHBOUR_COS = np.array([cos(pi * (site - 1) / 3.0) for site in range(SITES)])
-NEIGHBOUR_SIN = np.array([sin(pi * (site - 1) / 3.0) for site in range(SITES)])
+from mei_gym.network.rate import EFFICIENCY_CAP, EFFICIENCY_GAP
+from mei_gym.network.sites import SITES, cell_radius_m, outer_gain, site_distance_of_place_m
 
 # Purposes of draws, 100-199.
 PLACE_RADIUS, PLACE_ANGLE, PLACE_VELOCITY, PLACE_LOS, PLACE_SHADOWING, PLACE_CELL = (
@@ -97,12 +70,8 @@ class CellParams(NamedTuple):
     neighbour_load_mean: float = 0.5  # chosen: between the idle and the full network
     neighbour_load_sd: float = 0.2  # chosen
     neighbour_load_tau_s: float = 118.0  # workload/arrivals.py: how long Azure's request rate remembers
-    uplink_rise_mean_db: float = (
-        3.2  # computed: two rings of such cells, half loaded, users under power control
-    )
-    uplink_rise_sd_db: float = (
-        1.5  # chosen: half of the 2.8 dB from slot to slot, most of which a request averages
-    )
+    uplink_rise_mean_db: float = 3.2  # computed: two rings of such cells, half loaded, users under power control
+    uplink_rise_sd_db: float = 1.5  # chosen: half of the 2.8 dB from slot to slot, most of which a request averages
     uplink_rise_tau_s: float = 118.0  # as the downlink's
     velocity_tau_s: float = 20.0  # reference range 10 to 60 s for walkers; a = .95 at 1 s
 
@@ -208,179 +177,3 @@ def move_user(params, state, lane, user, elapsed_s, step):
             umi_shadowing_correlation_m(line_of_sight),
             normal(key, step, MOVE_SHADOWING, index),
         )
-
-
-@scalar
-def user_link(params, state, lane, user):
-    """(bit/s/Hz up, bit/s/Hz down, W): the three functions below in one, for one look at the seven sites."""
-    serving, others = path_gains(params, state, lane, user)
-    power_w = controlled_uplink_power_w(params, serving)
-    up = layered_efficiency(
-        uplink_sinr(params, state, lane, serving, power_w),
-        params.uplink_layers,
-        params.efficiency_gap,
-        params.efficiency_cap,
-    )
-    down = layered_efficiency(
-        downlink_sinr(params, state, lane, serving, others),
-        params.downlink_layers,
-        params.efficiency_gap,
-        params.efficiency_cap,
-    )
-    return up, down, power_w
-
-
-@scalar
-def uplink_efficiency(params, state, lane, user):
-    """bit/s/Hz from the user, where it is now, at its controlled power."""
-    return user_link(params, state, lane, user)[0]
-
-
-@scalar
-def downlink_efficiency(params, state, lane, user):
-    """bit/s/Hz towards the user, over all its layers, where it is now and at the neighbours' load of now."""
-    return user_link(params, state, lane, user)[1]
-
-
-@scalar
-def uplink_power_w(params, state, lane, user):
-    """W that the user's antenna radiates while it sends (in uplink slots: `uplink_share` of the time)."""
-    return user_link(params, state, lane, user)[2]
-
-
-@scalar
-def downlink_rate_bps(params, efficiency):
-    """Bits per second that one user gets who has the cell's downlink alone; K active users get a K-th each."""
-    symbol_rate = symbols_per_s(params.resource_blocks, params.numerology, params.downlink_overhead)
-    return cell_rate_bps(symbol_rate, params.downlink_share, efficiency)
-
-
-@scalar
-def uplink_rate_bps(params, efficiency):
-    """Bits per second that one user gets who has the cell's uplink alone."""
-    symbol_rate = symbols_per_s(params.resource_blocks, params.numerology, params.uplink_overhead)
-    return cell_rate_bps(symbol_rate, params.uplink_share, efficiency)
-
-
-@scalar
-def controlled_uplink_power_w(params, serving_gain):
-    """W, by fractional power control over the whole carrier."""
-    return controlled_power_w(
-        1.0 / serving_gain,
-        params.resource_blocks,
-        params.uplink_target_w,
-        params.path_loss_compensation,
-        params.user_power_maximum_w,
-    )
-
-
-@scalar
-def downlink_sinr(params, state, lane, serving_gain, other_gain):
-    """A ratio, of all layers together."""
-    load = neighbour_load(params, state, lane)
-    interference_w = load * params.base_power_w * (other_gain + np.float64(state.outer_gain[lane]))
-    bandwidth_hz = carrier_bandwidth_hz(params.resource_blocks, params.numerology)
-    noise_w = noise_power_w(bandwidth_hz, params.user_noise_figure_db)
-    return signal_ratio(params.base_power_w * serving_gain, interference_w, noise_w)
-
-
-@scalar
-def uplink_sinr(params, state, lane, serving_gain, power_w):
-    """A ratio."""
-    bandwidth_hz = carrier_bandwidth_hz(params.resource_blocks, params.numerology)
-    noise_w = noise_power_w(bandwidth_hz, params.base_noise_figure_db)
-    interference_w = noise_w * (10.0 ** (uplink_rise_db(params, state, lane) / 10.0) - 1.0)
-    return signal_ratio(power_w * serving_gain, interference_w, noise_w)
-
-
-@scalar
-def path_gains(params, state, lane, user):
-    """(ratio, ratio): the gain to the strongest site, which serves, and the sum of the gains to the other six."""
-    strongest, total = 0.0, 0.0
-    for site in range(SITES):
-        gain = path_gain(params, state, lane, user, site)
-        strongest = max(strongest, gain)
-        total += gain
-    return strongest, max(0.0, total - strongest)
-
-
-@scalar
-def path_gain(params, state, lane, user, site):
-    """A ratio: power received over power sent between the user and a site, antennas omnidirectional."""
-    x_m, y_m = np.float64(state.user_x_m[lane, user]), np.float64(state.user_y_m[lane, user])
-    distance_m = site_distance_of_place_m(params, x_m, y_m, site)
-    line_of_sight = umi_line_of_sight(distance_m, np.float64(state.user_los_normal[lane, user, site]))
-    shadowing_db = umi_shadowing_sigma_db(line_of_sight) * np.float64(
-        state.user_shadowing_normal[lane, user, site]
-    )
-    median_db = umi_path_loss_db(
-        distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, line_of_sight
-    )
-    return 10.0 ** (-(median_db + shadowing_db) / 10.0)
-
-
-@scalar
-def outer_gain(params):
-    """A ratio: mean over line of sight of the median gains from the mast to rings 2..4 of sites, summed."""
-    total = 0.0
-    for ring in range(2, OUTER_RINGS + 1):
-        for place in range(ring):  # a sixth of the ring; the other sixths are alike
-            distance_m = params.site_distance_m * sqrt(ring * ring - ring * place + place * place)
-            seen_db = umi_path_loss_db(
-                distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, 1
-            )
-            blocked_db = umi_path_loss_db(
-                distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, 0
-            )
-            seen = umi_los_probability(distance_m)
-            total += 6.0 * (seen * 10.0 ** (-seen_db / 10.0) + (1.0 - seen) * 10.0 ** (-blocked_db / 10.0))
-    return total
-
-
-@scalar
-def user_in_line_of_sight(params, state, lane, user):
-    """1 or 0: whether the user sees the base station of its own hexagon."""
-    return umi_line_of_sight(
-        user_distance_m(params, state, lane, user), np.float64(state.user_los_normal[lane, user, 0])
-    )
-
-
-@scalar
-def user_distance_m(params, state, lane, user):
-    """m along the ground from the base station of its own hexagon."""
-    return site_distance_of_place_m(
-        params, np.float64(state.user_x_m[lane, user]), np.float64(state.user_y_m[lane, user]), 0
-    )
-
-
-@scalar
-def site_distance_of_place_m(params, x_m, y_m, site):
-    """m along the ground from a place to a site."""
-    if site > 0:
-        x_m = x_m - params.site_distance_m * NEIGHBOUR_COS[site]
-        y_m = y_m - params.site_distance_m * NEIGHBOUR_SIN[site]
-    return sqrt(x_m * x_m + y_m * y_m)
-
-
-@scalar
-def cell_radius_m(params):
-    """m: of the disk with the hexagon's area, 105 m for sites 200 m apart."""
-    return params.site_distance_m * DISK_OF_HEXAGON
-
-
-@scalar
-def neighbour_load(params, state, lane):
-    """The part in [0, 1] of the neighbours' downlink that is in use."""
-    load = params.neighbour_load_mean + params.neighbour_load_sd * np.float64(
-        state.neighbour_load_normal[lane]
-    )
-    return min(max(load, 0.0), 1.0)
-
-
-@scalar
-def uplink_rise_db(params, state, lane):
-    """dB >= 0 by which the neighbours' users raise the base station's noise."""
-    return max(
-        0.0,
-        params.uplink_rise_mean_db + params.uplink_rise_sd_db * np.float64(state.uplink_rise_normal[lane]),
-    )

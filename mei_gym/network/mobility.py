@@ -8,9 +8,10 @@
 
     t  elapsed_s    tau  velocity_tau_s    sigma  velocity_sigma_mps = mean speed sqrt(2 / pi)
 
-Ten steps of 1 s and one of 10 s have the same law, so users need to be moved only when they are looked at. The border
-of the cell and the keep-out disk around the mast reflect in r^2, which keeps uniform places uniform however
-far a step overshoots. Source: Liang and Haas 2003 (Gauss-Markov); Gillespie 1996 (the exact pair).
+Ten steps of 1 s and one of 10 s have the same law, so users need to be moved only when they are looked at.
+The border of the cell and the keep-out disk around the mast reflect in r^2, which keeps uniform places
+uniform however far a step overshoots. Source: Liang and Haas 2003 (Gauss-Markov); Gillespie 1996 (the exact
+pair).
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@
     S   symbols_per_s: resource elements a second that carry data     PL   path_loss, a ratio
     P0  target_w: wanted power of one resource block at the base      alpha  compensation
 
-The gap stands for the modulation and coding table 2 at 10 % block errors (.5 to 2.6 dB, mean 1.7); fast fading
-averages over the 100 MHz and within a request, so it is no part of this model.
-Source: TS 38.306 4.1.2 (overheads), TS 38.214 table 5.2.2.1-3 (the cap: 256QAM, rate 948/1024).
+The gap stands for the modulation and coding table 2 at 10 % block errors (.5 to 2.6 dB, mean 1.7); fast
+fading averages over the 100 MHz and within a request, so it is no part of this model. Source: TS 38.306
+4.1.2 (overheads), TS 38.214 table 5.2.2.1-3 (the cap: 256QAM, rate 948/1024).
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def spectral_efficiency(sinr, gap, cap):
 def sustained_efficiency(sinr, gap, cap):
     """bit/s/Hz that is never 0 for a positive SINR.
 
-    Below -7 dB the link is held there, by repetition or (uplink) by fewer resource blocks at the same power, and the
-    efficiency falls in proportion: a bad place is slow, and a transfer that was begun ends.
+    Below -7 dB the link is held there, by repetition or (uplink) by fewer resource blocks at the same
+    power, and the efficiency falls in proportion: a bad place is slow, and a transfer that was begun ends.
     """
     if sinr < SINR_FLOOR:
         return spectral_efficiency(SINR_FLOOR, gap, cap) * sinr / SINR_FLOOR
@@ -64,14 +64,14 @@ def carrier_bandwidth_hz(resource_blocks, numerology):
 
 @scalar
 def symbols_per_s(resource_blocks, numerology, overhead):
-    """Resource elements a second that carry data, were the carrier one-way: 78.9e6 for 273 blocks at 30 kHz."""
+    """Resource elements a second that carry data on a one-way carrier: 78.9e6 for 273 blocks at 30 kHz."""
     slots_per_s = 1000.0 * 2.0**numerology
     return resource_blocks * SUBCARRIERS_PER_BLOCK * SYMBOLS_PER_SLOT * slots_per_s * (1.0 - overhead)
 
 
 @scalar
 def cell_rate_bps(symbol_rate, share, efficiency):
-    """Bits per second that one user gets who has the cell alone; `share` is the direction's part of the TDD frame."""
+    """Bits per second of one user who has the cell alone; `share`: the direction's part of the TDD frame."""
     return symbol_rate * share * efficiency
 
 

@@ -4,14 +4,17 @@
     day(u)  = 1 + strength (.20 cos(2 pi (u - 17.2/24)) + .18 cos(4 pi (u - 9.5/24)))        mean 1
     wave    an Ornstein-Uhlenbeck chain, one value a second: s.d. .235, correlation time 118 s
 
-The next arrival is exact: the rate is integrated until it has gathered a unit exponential. The wave's draws are keyed by
-the second, the exponentials by the number of the arrival, so a stream is one fixed list of times for each key.
+The next arrival is exact: the rate is integrated until it has gathered a unit exponential. The wave's draws
+are keyed by the second, the exponentials by the number of the arrival, so a stream is one fixed list of
+times for each key.
 
-A scenario may play a day in minutes (`arrival_day_s`): then the day's shape is compressed and the wave is not.
+A scenario may play a day in minutes (`arrival_day_s`): then the day's shape is compressed and the wave is
+not.
 
-Sources: wave fitted to the Azure LLM inference trace 2023, conversation (CC-BY 4.0, Microsoft; Patel et al., Splitwise,
-ISCA 2024): index of dispersion from .1 to 120 s within 7 %. Day shape fitted to the totals of ServeGen's workload m-small
-(Apache-2.0, Alibaba; arXiv 2505.09999), whose time zone is unknown: the phase is drawn for each episode.
+Sources: wave fitted to the Azure LLM inference trace 2023, conversation (CC-BY 4.0, Microsoft; Patel et
+al., Splitwise, ISCA 2024): index of dispersion from .1 to 120 s within 7 %. Day shape fitted to the totals
+of ServeGen's workload m-small (Apache-2.0, Alibaba; arXiv 2505.09999), whose time zone is unknown: the
+phase is drawn for each episode.
 """
 
 from __future__ import annotations
@@ -63,7 +66,7 @@ def begin_stream(params, state, lane, stream):
 
 @scalar
 def next_arrival(params, state, lane, stream, index):
-    """s since the episode began: the stream's arrival number `index` (0, 1, 2, ... in turn); inf for an empty stream."""
+    """s since the episode began, of arrival number `index` (0, 1, 2, ... in turn); inf for an empty stream."""
     if params.arrival_base_per_s[stream] <= 0.0:
         return inf
     key = state.key[lane]
@@ -100,18 +103,14 @@ def advance_wave(params, state, lane, stream, second):
 def current_rate(params, state, lane, stream):
     """Requests per second in the second of the stream's last drawn arrival."""
     base_per_s = params.arrival_base_per_s[stream]
-    days = state.arrival_wave_second[lane, stream] / params.arrival_day_s + np.float64(
-        state.arrival_phase[lane]
-    )
-    factor = day_shape(days, params.arrival_day_strength) * (
-        1.0 + np.float64(state.arrival_wave[lane, stream])
-    )
+    days = state.arrival_wave_second[lane, stream] / params.arrival_day_s + np.float64(state.arrival_phase[lane])
+    factor = day_shape(days, params.arrival_day_strength) * (1.0 + np.float64(state.arrival_wave[lane, stream]))
     return base_per_s * max(FLOOR, factor)
 
 
 @scalar
 def day_shape(days, strength):
-    """A factor of mean 1 over the day; ServeGen m-small's at strength 1 (.70 to 1.43 by the hour in the trace)."""
+    """A factor of mean 1 over the day; at strength 1 ServeGen m-small's (in the trace .70 to 1.43 by the hour)."""
     hour = 24.0 * (days - floor(days))
     first = 0.20 * cos(2.0 * pi * (hour - 17.2) / 24.0)
     second = 0.18 * cos(4.0 * pi * (hour - 9.5) / 24.0)

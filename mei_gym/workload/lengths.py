@@ -1,7 +1,8 @@
 """Named fits of token lengths to public traces: what a scenario's applications choose from.
 
-`ks` is the Kolmogorov-Smirnov distance of the fit to the whole sample: where it exceeds .1, take the numbers for a
-shape and not for that trace. Constants fitted by this project; the traces' licences and attributions stand with each.
+`ks` is the Kolmogorov-Smirnov distance of the fit to the whole sample: where it exceeds .1, take the
+numbers for a shape and not for that trace. Constants fitted by this project; the traces' licences and
+attributions stand with each.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ LMSYS = "LMSYS-Chat-1M by way of Vidur's README (MIT): mean, median and 90 % qua
 
 
 class Mixture(NamedTuple):
-    """Two lognormals of tokens: weight of the first, mu and sigma of ln(tokens), limits of the sample in tokens."""
+    """Two lognormals: weight of the first, mu and sigma of ln(tokens), limits of the sample in tokens."""
 
     first_weight: float
     first_mu: float
@@ -50,9 +51,9 @@ LENGTHS: dict[str, Lengths] = {
         Mixture(0.879, 6.578, 1.108, 7.069, 0.058, 1, 4142, 0.096),
         Mixture(0.645, 4.526, 0.439, 6.016, 0.088, 1, 1000, 0.029),
         AZURE,
-        "Refitted (least KS + .3 relative error of the mean). The prompt has spikes at 1.0-1.2 k and 4.1 k tokens, probably"
-        " system prompts and a limit: two lognormals stay .096 away (one: .159), the limit stands in as the maximum"
-        " and cuts the .8 % of prompts above it. Mean 1146 (trace 1155), median 871 (1020), 5 % 124 (181).",
+        "Refitted (least KS + .3 relative error of the mean). The prompt has spikes at 1.0-1.2 k and 4.1 k"
+        " tokens, probably system prompts and a limit: two lognormals stay .096 away (one: .159), and the maximum"
+        " cuts the .8 % of prompts above it. Mean 1146 (trace 1155), median 871 (1020), 5 % 124 (181).",
     ),
     "azure_code": Lengths(
         Mixture(0.695, 7.650, 0.724, 5.518, 1.307, 1, 7437, 0.030),
@@ -69,7 +70,8 @@ LENGTHS: dict[str, Lengths] = {
         Mixture(0.830, 3.456, 0.473, 5.901, 0.842, 13, 4318, 0.158),
         Mixture(0.689, 0.770, 0.608, 3.189, 1.083, 1, 293, 0.137),
         SERVEGEN,
-        "Lengths of 43 % of the requests were readable; the largest clients are missing. Limits: the 99.95 % quantiles.",
+        "Lengths of 43 % of the requests were readable; the largest clients are missing. Limits: the .05 and"
+        " 99.95 % quantiles.",
     ),
     "servegen_m_mid": Lengths(
         Mixture(0.714, 5.149, 0.220, 5.831, 1.169, 29, 9990, 0.102),
@@ -87,8 +89,8 @@ LENGTHS: dict[str, Lengths] = {
         Mixture(0.610, 4.350, 0.431, 6.960, 0.741, 35, 3443, 0.115),
         lognormal(4.605, 0.724, 2, 2000, None),
         SERVEGEN,
-        "Text tokens only; 1.59 images of 649 tokens a request come on top. The answer is the lognormal through the mean"
-        " 130 and the median 100.",
+        "Text tokens only; 1.59 images of 649 tokens a request come on top. The answer is the lognormal through"
+        " the mean 130 and the median 100.",
     ),
     "deepseek_r1": Lengths(
         lognormal(5.236, 1.829, 4, 35909, 0.054),
@@ -110,9 +112,7 @@ def named_lengths(name: str) -> Lengths:
     if name in LENGTHS:
         return LENGTHS[name]
     near = get_close_matches(name, LENGTHS, n=1, cutoff=0.0)[0]
-    raise ValueError(
-        f"unknown token lengths {name!r}: did you mean {near!r}? Known are {', '.join(LENGTHS)}."
-    )
+    raise ValueError(f"unknown token lengths {name!r}: did you mean {near!r}? Known are {', '.join(LENGTHS)}.")
 
 
 def length_arrays(
@@ -130,9 +130,7 @@ def length_arrays(
     for direction, limit in limits:
         mixtures = [getattr(lengths, direction) for lengths in chosen]
         for field in Mixture._fields[:-1]:
-            arrays[f"{direction}_{field}"] = np.array(
-                [getattr(mixture, field) for mixture in mixtures], dtype=float
-            )
+            arrays[f"{direction}_{field}"] = np.array([getattr(mixture, field) for mixture in mixtures], dtype=float)
         for end in ("minimum", "maximum"):
             arrays[f"{direction}_{end}"] = np.minimum(arrays[f"{direction}_{end}"], limit)
     return arrays

@@ -21,9 +21,7 @@ ACTIVITY, ASKING = 240, 241  # purposes of draws
 class PopulationParams(NamedTuple):
     """What a scenario fixes about the population."""
 
-    activity_sd: float = (
-        1.0  # chosen: ServeGen's clients spread more (1.1 to 1.3 in ln), but they are companies
-    )
+    activity_sd: float = 1.0  # chosen: ServeGen's clients spread more (1.1 to 1.3 in ln), but they are companies
 
 
 class PopulationState(NamedTuple):

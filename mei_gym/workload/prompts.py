@@ -1,11 +1,12 @@
 """How long prompts and answers are: mixtures of two lognormals, one for each application and direction.
 
-    tokens = floor(clip(exp(mu + sigma z), minimum, maximum)),   (mu, sigma) the first's with weight w, else the second's
+    tokens = floor(clip(exp(mu + sigma z), minimum, maximum)),   (mu, sigma) of the first with weight w
 
     w  first_weight    z  a standard normal number    minimum >= 1
 
-Prompt and answer are drawn independently: in the traces their rank correlation is -.02 to .07. A draw belongs to a request's
-number, so that every policy meets the same lengths. The named fits are in `lengths.py`.
+Prompt and answer are drawn independently: in the traces their rank correlation is -.02 to .07. A draw
+belongs to a request's number, so that every policy meets the same lengths. The named fits are in
+`lengths.py`.
 """
 
 from __future__ import annotations
@@ -49,9 +50,7 @@ def prompt_tokens(params, application, key, request):
     else:
         mu, sigma = params.prompt_second_mu[application], params.prompt_second_sigma[application]
     draw = normal(key, request, PROMPT_LENGTH, 0)
-    return whole_tokens(
-        mu + sigma * draw, params.prompt_minimum[application], params.prompt_maximum[application]
-    )
+    return whole_tokens(mu + sigma * draw, params.prompt_minimum[application], params.prompt_maximum[application])
 
 
 @scalar
@@ -62,14 +61,12 @@ def answer_tokens(params, application, key, request):
     else:
         mu, sigma = params.answer_second_mu[application], params.answer_second_sigma[application]
     draw = normal(key, request, ANSWER_LENGTH, 0)
-    return whole_tokens(
-        mu + sigma * draw, params.answer_minimum[application], params.answer_maximum[application]
-    )
+    return whole_tokens(mu + sigma * draw, params.answer_minimum[application], params.answer_maximum[application])
 
 
 @scalar
 def whole_tokens(log_tokens, minimum, maximum):
-    """Tokens (an integer): clipped, then rounded down; the logarithm is clipped first, so that nothing overflows."""
+    """Tokens (an integer): clipped, then rounded down; the logarithm is clipped first: nothing overflows."""
     if log_tokens >= log(maximum):
         return int(maximum)
     return int(max(minimum, exp(log_tokens)))
