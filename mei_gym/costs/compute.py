@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mei_gym.compiled import scalar
+from mei_gym.compiled import plain, scalar
 from mei_gym.profiles.processor import processor_of
 
 
@@ -124,11 +124,15 @@ def _lay_rooflines_under_knots(costs: ComputeCosts) -> None:
     """Write R at each knot, by the same functions that are interpolated along it."""
     for p in range(len(costs.peak_flops)):
         for k in range(costs.prefill_knots[p]):
-            costs.prefill_knot_roofline_s[p, k] = prefill_roofline(costs, p, costs.prefill_knot_tokens[p, k], 0.0)
+            costs.prefill_knot_roofline_s[p, k] = plain(prefill_roofline)(
+                costs, p, costs.prefill_knot_tokens[p, k], 0.0
+            )
         for k in range(costs.head_knots[p]):
-            costs.head_knot_roofline_s[p, k] = head_roofline(costs, p, costs.head_knot_tokens[p, k])
+            costs.head_knot_roofline_s[p, k] = plain(head_roofline)(costs, p, costs.head_knot_tokens[p, k])
         for k in range(costs.embedding_knots[p]):
-            costs.embedding_knot_roofline_s[p, k] = embedding_roofline(costs, p, costs.embedding_knot_tokens[p, k])
+            costs.embedding_knot_roofline_s[p, k] = plain(embedding_roofline)(
+                costs, p, costs.embedding_knot_tokens[p, k]
+            )
 
 
 @scalar
@@ -199,35 +203,6 @@ def embedding_roofline(costs, processor, tokens):
 
 
 @scalar
-def lower_knot(knots, processor, count, value):
-    """The index of the last knot that is not above a value, and at most the last but one."""
-    low, high = 0, count - 1
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if knots[processor, middle] <= value:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-@scalar
-def anchored(knot_tokens, knot_s, knot_roofline_s, processor, count, tokens, roofline_s):
-    """s; the measured time at a knot, along the roofline between two, the edge's utilisation outside."""
-    if count == 0:
-        return roofline_s
-    last = count - 1
-    if tokens <= knot_tokens[processor, 0]:
-        return knot_s[processor, 0] * (roofline_s / knot_roofline_s[processor, 0])
-    if tokens >= knot_tokens[processor, last]:
-        return knot_s[processor, last] * (roofline_s / knot_roofline_s[processor, last])
-    k = lower_knot(knot_tokens, processor, count, tokens)
-    below_s, bound_s = knot_s[processor, k], knot_roofline_s[processor, k]
-    share = (roofline_s - bound_s) / (knot_roofline_s[processor, k + 1] - bound_s)
-    return below_s + share * (knot_s[processor, k + 1] - below_s)
-
-
-@scalar
 def block_prefill_time(costs, processor, tokens, context_tokens):
     """s of one block over a prompt's new tokens, `context_tokens` of it already cached; below one token, its share."""
     if tokens <= 0.0:
@@ -258,24 +233,12 @@ def block_decode_time(costs, processor, batch, context_tokens):
     batches, contexts = costs.decode_batches[processor], costs.decode_contexts[processor]
     if batches == 0:
         return share * decode_roofline(costs, processor, batch, context_tokens)
-    least_batch, most_batch = costs.decode_knot_batch[processor, 0], costs.decode_knot_batch[processor, batches - 1]
-    least_context = costs.decode_knot_context[processor, 0]
-    most_context = costs.decode_knot_context[processor, contexts - 1]
-    inside_batch = min(max(batch, least_batch), most_batch)
-    inside_context = min(max(context_tokens, least_context), most_context)
-
-    b = lower_knot(costs.decode_knot_batch, processor, batches, inside_batch)
-    c = lower_knot(costs.decode_knot_context, processor, contexts, inside_context)
-    next_b, next_c = min(b + 1, batches - 1), min(c + 1, contexts - 1)
-    below, left = costs.decode_knot_batch[processor, b], costs.decode_knot_context[processor, c]
-    up = (inside_batch - below) / (costs.decode_knot_batch[processor, next_b] - below) if next_b > b else 0.0
-    right = (inside_context - left) / (costs.decode_knot_context[processor, next_c] - left) if next_c > c else 0.0
-    lower_s = costs.decode_knot_s[processor, b, c]
-    lower_s += right * (costs.decode_knot_s[processor, b, next_c] - lower_s)
-    upper_s = costs.decode_knot_s[processor, next_b, c]
-    upper_s += right * (costs.decode_knot_s[processor, next_b, next_c] - upper_s)
-    inside_s = lower_s + up * (upper_s - lower_s)
-
+    knot_batch, knot_context = costs.decode_knot_batch, costs.decode_knot_context
+    inside_batch = min(max(batch, knot_batch[processor, 0]), knot_batch[processor, batches - 1])
+    inside_context = min(max(context_tokens, knot_context[processor, 0]), knot_context[processor, contexts - 1])
+    inside_s = bilinear(
+        knot_batch, knot_context, costs.decode_knot_s, processor, batches, contexts, inside_batch, inside_context
+    )
     if inside_batch == batch and inside_context == context_tokens:
         return share * inside_s
     edge_roofline_s = decode_roofline(costs, processor, inside_batch, inside_context)

@@ -136,7 +136,7 @@ def fit_roofline(flops: np.ndarray, moved_bytes: np.ndarray, time_s: np.ndarray)
 
 
 def monotone(time_s: np.ndarray) -> np.ndarray:
-    """Times that never fall along any axis: the geometric mean of the running maximum from below and minimum from above.
+    """Times that never fall along any axis: the geometric mean of what is highest before and lowest after.
 
     A time that breaks no order with any other is returned as it is.
     """
@@ -210,7 +210,9 @@ def _context_share(rows: dict[str, np.ndarray], prompt: Knots, roofline: Rooflin
         return 1.0
     tokens, context, time_s = rows["tokens"][later], rows["context_tokens"][later], rows["time_s"][later]
     alone_s = np.interp(tokens, prompt.tokens, prompt.time_s)
-    added_s = _prefill_bound(roofline, profile, tokens, context) - _prefill_bound(roofline, profile, tokens, 0.0 * context)
+    added_s = _prefill_bound(roofline, profile, tokens, context) - _prefill_bound(
+        roofline, profile, tokens, 0.0 * context
+    )
     shares = np.linspace(0.0, 4.0, 401)
     errors = np.abs(np.log((alone_s + shares[:, None] * added_s) / time_s)).mean(axis=1)
     return float(shares[np.argmin(errors)])

@@ -187,8 +187,10 @@ def _validated(kind: type[Card], value: dict[str, Any], path: Path) -> Card:
 def _columns(text: str, path: Path) -> dict[str, np.ndarray]:
     lines = list(csv.reader(io.StringIO(text)))
     if not lines or tuple(lines[0]) != COLUMNS:
-        raise ProfileError(f"{path.name} has the columns {','.join(lines[0]) if lines else 'of an empty file'}, "
-                           f"expected {','.join(COLUMNS)}")
+        raise ProfileError(
+            f"{path.name} has the columns {','.join(lines[0]) if lines else 'of an empty file'}, "
+            f"expected {','.join(COLUMNS)}"
+        )
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(COLUMNS):
             raise ProfileError(f"{path.name} line {number} has {len(line)} values, expected {len(COLUMNS)}")
@@ -201,6 +203,15 @@ def _columns(text: str, path: Path) -> dict[str, np.ndarray]:
         raise ProfileError(f"{path.name} has a value that is not a number: {error}") from None
 
 
+def _least_bytes(columns: dict[str, np.ndarray], card: ProfileCard) -> np.ndarray:
+    """Bytes that a block cannot avoid moving: weights, keys and values; 0 where a cache may hold them."""
+    architecture = architecture_of(card.model)
+    weights = card.weight_bytes_per_value * architecture.block_matrix_weights
+    cached = columns["batch"] * columns["context_tokens"] * architecture.kv_bytes(card.value_bytes)
+    moved = np.where(np.isin(columns["phase"], ("prefill", "decode")), weights + cached, 0.0)
+    return np.where(moved > getattr(card.ceilings, "last_level_cache_bytes", np.inf), moved, 0.0)
+
+
 def _refuse_impossible(columns: dict[str, np.ndarray], card: ProfileCard, path: Path) -> None:
     """Refuse the first row that no device can have produced."""
     time_s = columns["time_s"]
@@ -208,14 +219,18 @@ def _refuse_impossible(columns: dict[str, np.ndarray], card: ProfileCard, path: 
         ("an unknown phase", ~np.isin(columns["phase"], PHASES)),
         ("an unknown role", ~np.isin(columns["role"], ROLES)),
         ("a time that is not a positive number", ~(np.isfinite(time_s) & (time_s > 0.0))),
-        ("a spread that does not hold the median",
-         ~((columns["time_p10_s"] <= time_s) & (time_s <= columns["time_p90_s"]))),
+        (
+            "a spread that does not hold the median",
+            ~((columns["time_p10_s"] <= time_s) & (time_s <= columns["time_p90_s"])),
+        ),
         ("a negative count", (columns["tokens"] < 0) | (columns["batch"] < 0) | (columns["context_tokens"] < 0)),
         ("work that is not a number", ~(np.isfinite(columns["flops"]) & np.isfinite(columns["bytes"]))),
     ]
     if card.ceilings is not None:
         flops_per_s = columns["flops"] / np.where(time_s > 0.0, time_s, np.inf)
         wrong.append(("more FLOP/s than the device has", flops_per_s > BEYOND_CEILING * card.ceilings.flops))
+        least_s = _least_bytes(columns, card) / card.ceilings.bandwidth_bytes_per_s
+        wrong.append(("more bytes/s than the device has", BEYOND_CEILING * time_s < least_s))
     for reason, rows in wrong:
         if rows.any():
             line = int(np.flatnonzero(rows)[0])

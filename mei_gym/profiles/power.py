@@ -60,7 +60,7 @@ def _slopes(shares: np.ndarray, power_w: np.ndarray, busy_w: float) -> np.ndarra
     """Non-negative least squares on relative error, of two slopes: the best of both, either and none."""
     scaled, wanted = shares / power_w[:, None], (power_w - busy_w) / power_w
     both = np.linalg.lstsq(scaled, wanted, rcond=None)[0] if len(power_w) >= 2 else np.zeros(2)
-    candidates = [np.zeros(2)]
+    candidates: list[np.ndarray] = [np.zeros(2)]
     if (both >= 0.0).all():
         candidates.append(both)
     for axis in range(2):
@@ -72,7 +72,7 @@ def _slopes(shares: np.ndarray, power_w: np.ndarray, busy_w: float) -> np.ndarra
 
 
 def _shares(profile: Profile, known: Fit, point) -> tuple[float, float]:
-    """The shares of peak FLOP/s and bandwidth that one block reached at a power point."""
+    """The shares of peak FLOP/s and bandwidth that one block reached while its power was measured."""
     card, architecture = profile.card, profile.architecture
     bytes_per = (card.weight_bytes_per_value, card.value_bytes)
     if point.phase == "decode":
@@ -81,7 +81,7 @@ def _shares(profile: Profile, known: Fit, point) -> tuple[float, float]:
     else:
         flops = architecture.prefill_flops(point.tokens, point.context_tokens)
         moved = architecture.prefill_bytes(point.tokens, point.context_tokens, *bytes_per)
-    time_s = _time_near(profile, point)
+    time_s = getattr(point, "sustained_s", None) or _time_near(profile, point)
     return flops / (time_s * known.roofline.peak_flops), moved / (time_s * known.roofline.bandwidth_bytes_per_s)
 
 

@@ -66,9 +66,7 @@ def processor_of(device: str, model: str) -> Processor:
             f"{nearest(model, models(device))}"
         )
     card = load_card(device)
-    derived = Roofline(
-        card["peak_flops"], card["bandwidth_bytes_per_s"], card["launch_s"], card["roofline_order"]
-    )
+    derived = Roofline(card["peak_flops"], card["bandwidth_bytes_per_s"], card["launch_s"], card["roofline_order"])
     bytes_per_weight = card["stored_bits_per_weight"] / 8.0
     return Processor(
         "derived", architecture, derived, bytes_per_weight, VALUE_BYTES, 1.0, NO_KNOTS, NO_GRID, NO_KNOTS, NO_KNOTS

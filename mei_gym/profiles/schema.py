@@ -89,8 +89,13 @@ class ProfileCard(Provenance):
     machine: dict[str, Any]
     ceilings: Ceilings | None = None
     power: Power | None = None
+    mixed: dict[str, dict[str, float]] = {}
     rows: int
     csv_sha256: str
+
+    def chunk_context(self, context_tokens: float) -> float:
+        """Tokens before a mixed row's chunk, by the context of the requests that decode beside it."""
+        return self.mixed.get("chunk_context_by_context_tokens", {}).get(str(int(context_tokens)), 0.0)
 
     @field_validator("power", mode="before")
     @classmethod

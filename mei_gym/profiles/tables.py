@@ -1,0 +1,105 @@
+"""Tables of what is known: one row a profile or card, and the held-out errors that were computed of each profile.
+
+Errors are absolute relative errors of the cost model on rows of role `heldout`, which no fit has seen. Beside them
+stands the repeat noise: how far knots were from themselves when measured again later. `mei_gym.costs.errors` writes
+`errors.csv` in a folder of profiles; this file only reads it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import NamedTuple
+
+from mei_gym.profiles.load import (
+    ProfileError,
+    carded_devices,
+    folders,
+    load_card,
+    load_profile,
+    measured_devices,
+    models,
+)
+
+ERRORS_FILE = "errors.csv"
+ALL = "all"  # the regime that holds every held-out row of a phase
+
+
+class ErrorRow(NamedTuple):
+    """Held-out error of a device, model, phase and regime; ratios, not per cent. NaN where nothing was measured."""
+
+    device: str
+    model: str
+    phase: str
+    regime: str
+    points: int
+    median: float
+    p95: float
+    noise_points: int
+    noise_median: float
+    noise_p95: float
+
+
+class ProfileRow(NamedTuple):
+    """One profile, or one card of a device without profiles; errors are of all held-out block rows."""
+
+    device: str
+    model: str  # "any" for a card
+    origin: str  # measured, cited or derived
+    date: str
+    machine: str
+    rows: int
+    prefill_median: float
+    prefill_p95: float
+    decode_median: float
+    decode_p95: float
+
+
+def error_rows() -> list[ErrorRow]:
+    """Held-out errors of every measured profile, from the `errors.csv` of each folder of profiles."""
+    by_key: dict[tuple[str, str, str, str], ErrorRow] = {}
+    for folder in folders():
+        path = folder / ERRORS_FILE
+        if path.is_file():
+            for row in read_errors(path.read_text(encoding="utf-8")):
+                by_key[row[:4]] = row
+    return list(by_key.values())
+
+
+def read_errors(text: str) -> list[ErrorRow]:
+    """Rows of an `errors.csv`."""
+    lines = list(csv.reader(io.StringIO(text)))
+    if not lines or tuple(lines[0]) != ErrorRow._fields:
+        raise ProfileError(f"{ERRORS_FILE} has not the columns {','.join(ErrorRow._fields)}")
+    kinds = (str, str, str, str, int, float, float, int, float, float)
+    return [ErrorRow(*(kind(value) for kind, value in zip(kinds, line))) for line in lines[1:]]
+    ]
+
+
+def errors_text(rows: list[ErrorRow]) -> str:
+    """The text of an `errors.csv`: ratios with five digits after the point."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(ErrorRow._fields)
+    writer.writerows([f"{value:.5f}" if isinstance(value, float) else value for value in row] for row in rows)
+    return out.getvalue()
+
+
+def profile_rows() -> list[ProfileRow]:
+    """One row a measured profile, then one a card of a device without any."""
+    overall = {(row.device, row.model, row.phase): row for row in error_rows() if row.regime == ALL}
+    nothing = float("nan")
+    rows = []
+    for device in measured_devices():
+        for slug in models(device):
+            card = load_profile(device, slug).card
+            errors = [overall.get((device, card.model, phase)) for phase in ("prefill", "decode")]
+            shown = [value for row in errors for value in ((row.median, row.p95) if row else (nothing, nothing))]
+            rows.append(ProfileRow(device, card.model, card.origin, card.date, card.device.name, card.rows, *shown))
+    for device in carded_devices():
+        if device not in measured_devices():
+            card = load_card(device)
+            rows.append(
+                ProfileRow(device, "any", card.origin, card.date, card.name, 0, nothing, nothing, nothing, nothing)
+            )
+    return rows
