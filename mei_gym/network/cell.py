@@ -3,7 +3,7 @@
 The base station stands at the origin; its six neighbours stand `site_distance_m` away. A user stays within
 the disk of the hexagon's area and keeps, towards each of the seven sites, a line-of-sight and a shadowing
 number that change with the distance it walks. The neighbours' load and the uplink rise drift as
-Ornstein-Uhlenbeck chains. What follows for a user's link is in `link.py`.
+Ornstein-Uhlenbeck chains. What follows for a user's link is in `link.py`, and is part of this module's face.
 
 Draws are keyed by (key, step, purpose, index): `step` is the number of the request, so no policy changes
 them as long as `elapsed_s` is the time between arrivals. Users are moved one by one: move the user who
@@ -27,9 +27,27 @@ from mei_gym.network.channel import (
     umi_line_of_sight,
     umi_shadowing_correlation_m,
 )
+from mei_gym.network.link import (
+    downlink_efficiency,
+    downlink_rate_bps,
+    neighbour_load,
+    uplink_efficiency,
+    uplink_power_w,
+    uplink_rate_bps,
+    uplink_rise_db,
+    user_distance_m,
+    user_in_line_of_sight,
+    user_link,
+)
 from mei_gym.network.mobility import gauss_markov, reflected, ring_radius_m, velocity_sigma_mps
 from mei_gym.network.rate import EFFICIENCY_CAP, EFFICIENCY_GAP
 from mei_gym.network.sites import SITES, cell_radius_m, outer_gain, site_distance_of_place_m
+
+__all__ = [
+    "CellParams", "CellState", "drift_cell", "move_user", "place_cell", "place_user",
+    "downlink_efficiency", "downlink_rate_bps", "neighbour_load", "uplink_efficiency", "uplink_power_w",
+    "uplink_rate_bps", "uplink_rise_db", "user_distance_m", "user_in_line_of_sight", "user_link",
+]  # fmt: skip
 
 # Purposes of draws, 100-199.
 PLACE_RADIUS, PLACE_ANGLE, PLACE_VELOCITY, PLACE_LOS, PLACE_SHADOWING, PLACE_CELL = (
