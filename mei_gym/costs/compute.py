@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mei_gym.compiled import plain, scalar
+from mei_gym.costs.interpolation import anchored, bilinear
 from mei_gym.profiles.processor import processor_of
 
 

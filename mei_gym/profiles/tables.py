@@ -71,9 +71,15 @@ def read_errors(text: str) -> list[ErrorRow]:
     lines = list(csv.reader(io.StringIO(text)))
     if not lines or tuple(lines[0]) != ErrorRow._fields:
         raise ProfileError(f"{ERRORS_FILE} has not the columns {','.join(ErrorRow._fields)}")
-    kinds = (str, str, str, str, int, float, float, int, float, float)
-    return [ErrorRow(*(kind(value) for kind, value in zip(kinds, line))) for line in lines[1:]]
-    ]
+    return [_error_row(line) for line in lines[1:]]
+
+
+def _error_row(line: list[str]) -> ErrorRow:
+    device, model, phase, regime, points, median, p95, noise_points, noise_median, noise_p95 = line
+    return ErrorRow(
+        device, model, phase, regime, int(points), float(median), float(p95),
+        int(noise_points), float(noise_median), float(noise_p95),
+    )  # fmt: skip
 
 
 def errors_text(rows: list[ErrorRow]) -> str:
