@@ -39,14 +39,27 @@ from mei_gym.network.link import (
     user_in_line_of_sight,
     user_link,
 )
-from mei_gym.network.mobility import gauss_markov, reflected, ring_radius_m, velocity_sigma_mps
+from mei_gym.network.mobility import gauss_markov, ring_radius_m, velocity_sigma_mps, walked
 from mei_gym.network.rate import EFFICIENCY_CAP, EFFICIENCY_GAP
 from mei_gym.network.sites import SITES, cell_radius_m, outer_gain, site_distance_of_place_m
 
 __all__ = [
-    "CellParams", "CellState", "drift_cell", "move_user", "place_cell", "place_user",
-    "downlink_efficiency", "downlink_rate_bps", "neighbour_load", "uplink_efficiency", "uplink_power_w",
-    "uplink_rate_bps", "uplink_rise_db", "user_distance_m", "user_in_line_of_sight", "user_link",
+    "CellParams",
+    "CellState",
+    "downlink_efficiency",
+    "downlink_rate_bps",
+    "drift_cell",
+    "move_user",
+    "neighbour_load",
+    "place_cell",
+    "place_user",
+    "uplink_efficiency",
+    "uplink_power_w",
+    "uplink_rate_bps",
+    "uplink_rise_db",
+    "user_distance_m",
+    "user_in_line_of_sight",
+    "user_link",
 ]  # fmt: skip
 
 # Purposes of draws, 100-199.
@@ -163,16 +176,16 @@ def move_user(params, state, lane, user, elapsed_s, step):
     if sigma_mps <= 0.0 or elapsed_s <= 0.0:
         return
     tau_s = params.velocity_tau_s
-    x_m, velocity_x_mps = gauss_markov(
-        old_x_m, np.float64(state.user_velocity_x_mps[lane, user]), sigma_mps, tau_s, elapsed_s,
+    step_x_m, velocity_x_mps = gauss_markov(
+        np.float64(state.user_velocity_x_mps[lane, user]), sigma_mps, tau_s, elapsed_s,
         normal(key, step, MOVE_VELOCITY, 2 * user), normal(key, step, MOVE_POSITION, 2 * user),
     )  # fmt: skip
-    y_m, velocity_y_mps = gauss_markov(
-        old_y_m, np.float64(state.user_velocity_y_mps[lane, user]), sigma_mps, tau_s, elapsed_s,
+    step_y_m, velocity_y_mps = gauss_markov(
+        np.float64(state.user_velocity_y_mps[lane, user]), sigma_mps, tau_s, elapsed_s,
         normal(key, step, MOVE_VELOCITY, 2 * user + 1), normal(key, step, MOVE_POSITION, 2 * user + 1),
     )  # fmt: skip
-    x_m, y_m, velocity_x_mps, velocity_y_mps = reflected(
-        x_m, y_m, velocity_x_mps, velocity_y_mps, params.keep_out_m, cell_radius_m(params)
+    x_m, y_m, velocity_x_mps, velocity_y_mps = walked(
+        old_x_m, old_y_m, step_x_m, step_y_m, velocity_x_mps, velocity_y_mps, params.keep_out_m, cell_radius_m(params)
     )
     moved_m = sqrt((x_m - old_x_m) ** 2 + (y_m - old_y_m) ** 2)
     state.user_x_m[lane, user] = x_m

@@ -1,25 +1,27 @@
 """Walking and driving users: Gauss-Markov motion, exact for any time between two looks, inside a ring.
 
-    a = exp(-t / tau)
+    a  = exp(-t / tau)
     v' = a v + sigma sqrt(1 - a^2) w1
-    x' = x + tau (1 - a) v + sigma (c w1 + d w2)           per axis, mean velocity 0
-    c = tau (1 - a)^2 / sqrt(1 - a^2)                      so that cov(x' - x, v') = sigma^2 tau (1 - a)^2
+    s  = tau (1 - a) v + sigma (c w1 + d w2)               the step; per axis, mean velocity 0
+    c  = tau (1 - a)^2 / sqrt(1 - a^2)                     so that cov(s, v') = sigma^2 tau (1 - a)^2
     c^2 + d^2 = 2 tau t - tau^2 (3 - 4 a + a^2)            the variance of the integrated velocity
 
     t  elapsed_s    tau  velocity_tau_s    sigma  velocity_sigma_mps = mean speed sqrt(2 / pi)
 
 Ten steps of 1 s and one of 10 s have the same law, so users need to be moved only when they are looked at.
-The border of the cell and the keep-out disk around the mast reflect in r^2, which keeps uniform places
-uniform however far a step overshoots. Source: Liang and Haas 2003 (Gauss-Markov); Gillespie 1996 (the exact
-pair).
+The step is walked straight, and thrown back by the cell's border like light by a mirror, which keeps uniform
+places uniform however long the step (billiards keep volumes). Source: Liang and Haas 2003 (Gauss-Markov);
+Gillespie 1996 (the exact pair).
 """
 
 from __future__ import annotations
 
-from math import expm1, floor, pi, sqrt
+from math import expm1, pi, sqrt
 
 from mei_gym.compiled import scalar
 
+MOST_BOUNCES = 32  # of one step; only a step along the border meets more, and ends there
+STORED_M = 5e-4  # a place stored as float32 must not round across a border
 SIGMA_OF_MEAN_SPEED = sqrt(2.0 / pi)  # a plane normal velocity has mean speed sigma sqrt(pi / 2)
 
 
@@ -30,46 +32,58 @@ def velocity_sigma_mps(mean_speed_mps):
 
 
 @scalar
-def gauss_markov(position_m, velocity_mps, sigma_mps, tau_s, elapsed_s, draw_velocity, draw_position):
-    """(m, m/s) along one axis after `elapsed_s`; the draws are standard normal."""
+def gauss_markov(velocity_mps, sigma_mps, tau_s, elapsed_s, draw_velocity, draw_place):
+    """(m, m/s): the step along one axis and the velocity after it; the draws are standard normal."""
     if elapsed_s <= 0.0:
-        return position_m, velocity_mps
+        return 0.0, velocity_mps
     lost = -expm1(-elapsed_s / tau_s)  # 1 - a, without cancellation for short steps
     spread = sqrt(lost * (2.0 - lost))  # sqrt(1 - a^2)
     shared = tau_s * lost * lost / spread
     # 3 - 4 a + a^2 = lost (2 + lost)
     variance = 2.0 * tau_s * elapsed_s - tau_s * tau_s * lost * (2.0 + lost)
     own = sqrt(max(0.0, variance - shared * shared))
-    noise_m = sigma_mps * (shared * draw_velocity + own * draw_position)
-    new_position_m = position_m + tau_s * lost * velocity_mps + noise_m
-    new_velocity_mps = (1.0 - lost) * velocity_mps + sigma_mps * spread * draw_velocity
-    return new_position_m, new_velocity_mps
+    step_m = tau_s * lost * velocity_mps + sigma_mps * (shared * draw_velocity + own * draw_place)
+    return step_m, (1.0 - lost) * velocity_mps + sigma_mps * spread * draw_velocity
 
 
 @scalar
-def reflected(x_m, y_m, velocity_x_mps, velocity_y_mps, inner_m, outer_m):
-    """(m, m, m/s, m/s): the place folded into inner_m <= r <= outer_m, the radial velocity turned with it."""
-    square = x_m * x_m + y_m * y_m
-    inner, outer = inner_m * inner_m, outer_m * outer_m
-    if inner <= square <= outer:
-        return x_m, y_m, velocity_x_mps, velocity_y_mps
-    if square <= 0.0:
-        return inner_m, 0.0, velocity_x_mps, velocity_y_mps
-    width = outer - inner
-    folds = floor((square - inner) / width)
-    rest = (square - inner) - folds * width
-    turned = folds % 2.0 != 0.0
-    if turned:
-        rest = width - rest
-    radius_m = sqrt(square)
-    unit_x, unit_y = x_m / radius_m, y_m / radius_m
-    # Half a millimetre inside: a place stored as float32 must not round across the border.
-    new_radius_m = min(max(sqrt(inner + rest), inner_m + 5e-4), outer_m - 5e-4)
-    if turned:
-        outward_mps = velocity_x_mps * unit_x + velocity_y_mps * unit_y
-        velocity_x_mps -= 2.0 * outward_mps * unit_x
-        velocity_y_mps -= 2.0 * outward_mps * unit_y
-    return new_radius_m * unit_x, new_radius_m * unit_y, velocity_x_mps, velocity_y_mps
+def walked(x_m, y_m, step_x_m, step_y_m, velocity_x_mps, velocity_y_mps, inner_m, outer_m):
+    """(m, m, m/s, m/s): place and velocity after a step from inside the ring; the border mirrors both."""
+    end_x_m, end_y_m = x_m + step_x_m, y_m + step_y_m
+    bounces = 0
+    while end_x_m * end_x_m + end_y_m * end_y_m > outer_m * outer_m and bounces < MOST_BOUNCES:
+        # The part t of the step at which |place + t step| = outer_m.
+        square = step_x_m * step_x_m + step_y_m * step_y_m
+        along = x_m * step_x_m + y_m * step_y_m
+        inside = min(0.0, x_m * x_m + y_m * y_m - outer_m * outer_m)
+        part = (sqrt(along * along - square * inside) - along) / square
+        x_m, y_m = x_m + part * step_x_m, y_m + part * step_y_m
+        out_x, out_y = x_m / outer_m, y_m / outer_m
+        step_x_m, step_y_m = mirrored((1.0 - part) * step_x_m, (1.0 - part) * step_y_m, out_x, out_y)
+        velocity_x_mps, velocity_y_mps = mirrored(velocity_x_mps, velocity_y_mps, out_x, out_y)
+        end_x_m, end_y_m = x_m + step_x_m, y_m + step_y_m
+        bounces += 1
+    return (*kept_in_ring(end_x_m, end_y_m, inner_m, outer_m), velocity_x_mps, velocity_y_mps)
+
+
+@scalar
+def mirrored(x, y, out_x, out_y):
+    """The vector with its part along the unit vector `out` turned round."""
+    outward = x * out_x + y * out_y
+    return x - 2.0 * outward * out_x, y - 2.0 * outward * out_y
+
+
+@scalar
+def kept_in_ring(x_m, y_m, inner_m, outer_m):
+    """(m, m): a place by the mast, r^2 < inner^2, becomes the one at r^2 = 2 inner^2 - r^2 in its direction."""
+    radius_m = sqrt(x_m * x_m + y_m * y_m)
+    if radius_m <= 0.0:
+        return sqrt(2.0) * inner_m, 0.0
+    new_radius_m = radius_m
+    if radius_m < inner_m:
+        new_radius_m = sqrt(2.0 * inner_m * inner_m - radius_m * radius_m)
+    new_radius_m = min(max(new_radius_m, inner_m + STORED_M), outer_m - STORED_M)
+    return x_m * new_radius_m / radius_m, y_m * new_radius_m / radius_m
 
 
 @scalar

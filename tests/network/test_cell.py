@@ -1,0 +1,182 @@
+"""The cell as a whole: its SINR against published medians, its users' motion, and that policies do not touch it."""
+
+import math
+
+import numba
+import numpy as np
+import pytest
+
+from mei_gym.chance import episode_key
+from mei_gym.compiled import plain
+from mei_gym.network import cell, link
+from mei_gym.network.cell import CellParams, CellState
+from mei_gym.network.sites import SITES, outer_gain
+
+
+def empty_state(lanes=1, users=3, mean_speed_mps=1.0, dtype=np.float32):
+    with np.errstate(over="ignore"):
+        keys = np.array([plain(episode_key)(7, lane) for lane in range(lanes)], dtype=np.uint64)
+    fields = {"key": keys, "user_mean_speed_mps": np.full((lanes, users), mean_speed_mps, dtype)}
+    for name in CellState._fields[2:]:
+        if name in ("user_los_normal", "user_shadowing_normal"):
+            shape = (lanes, users, SITES)
+        else:
+            shape = (lanes, users) if name.startswith("user_") else (lanes,)
+        fields[name] = np.full(shape, np.nan, dtype)
+    return CellState(**fields)
+
+
+@numba.njit
+def place_all(params, state):
+    for lane in range(state.key.shape[0]):
+        cell.place_cell(params, state, lane)
+        for user in range(state.user_x_m.shape[1]):
+            cell.place_user(params, state, lane, user)
+
+
+@numba.njit
+def move_all(params, state, elapsed_s, step):
+    for lane in range(state.key.shape[0]):
+        cell.drift_cell(params, state, lane, elapsed_s, step)
+        for user in range(state.user_x_m.shape[1]):
+            cell.move_user(params, state, lane, user, elapsed_s, step)
+
+
+@numba.njit
+def look_at_all(params, state):
+    """[lanes, users, 3 + SITES]: efficiency up, down, power, gains to the sites."""
+    seen = np.zeros((state.key.shape[0], state.user_x_m.shape[1], 3 + SITES))
+    for lane in range(seen.shape[0]):
+        for user in range(seen.shape[1]):
+            up, down, power_w = link.user_link(params, state, lane, user)
+            seen[lane, user, 0], seen[lane, user, 1], seen[lane, user, 2] = up, down, power_w
+            for site in range(SITES):
+                seen[lane, user, 3 + site] = link.path_gain(params, state, lane, user, site)
+    return seen
+
+
+def plain_story(params, state, steps):
+    with np.errstate(over="ignore"):
+        plain(cell.place_cell)(params, state, 0)
+        for user in range(state.user_x_m.shape[1]):
+            plain(cell.place_user)(params, state, 0, user)
+        for step in range(1, steps + 1):
+            plain(cell.drift_cell)(params, state, 0, 7.5, step)
+            for user in range(state.user_x_m.shape[1]):
+                plain(cell.move_user)(params, state, 0, user, 7.5, step)
+
+
+def test_compiled_users_walk_where_plain_ones_do():
+    params = CellParams()
+    compiled, interpreted = empty_state(), empty_state()
+    place_all(params, compiled)
+    for step in range(1, 21):
+        move_all(params, compiled, 7.5, step)
+    plain_story(params, interpreted, 20)
+    for name, ours, theirs in zip(CellState._fields, compiled, interpreted):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5, err_msg=name)
+    for user in range(3):
+        np.testing.assert_allclose(
+            look_at_all(params, compiled)[0, user, :3], plain(link.user_link)(params, interpreted, 0, user), rtol=1e-4
+        )
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    """64 episodes of 100 users, placed."""
+    params = CellParams()
+    state = empty_state(64, 100)
+    place_all(params, state)
+    return params, state, look_at_all(params, state)
+
+
+def sinr_db(params, state, gains, load):
+    """dB for `load`: one number, or one for each gain to a site."""
+    serving = gains.max(axis=-1)
+    others = np.where(gains == serving[..., None], 0.0, gains * load).sum(axis=-1)
+    noise_w = plain(link.noise_power_w)(98.28e6, params.user_noise_figure_db)
+    far = np.mean(load) * state.outer_gain[:, None]
+    return 10.0 * np.log10(params.base_power_w * serving / (params.base_power_w * (others + far) + noise_w))
+
+
+def test_median_sinr_is_that_of_published_hexagonal_networks(crowd):
+    """5.8 dB at full load; 16.6 dB when a quarter of the neighbours transmit (on or off each, hence above + 6 dB)."""
+    params, state, seen = crowd
+    gains = seen[:, :, 3:]
+    assert np.median(sinr_db(params, state, gains, 1.0)) == pytest.approx(5.8, abs=2.0)
+    transmitting = np.random.default_rng(0).random(gains.shape) < 0.25
+    assert np.median(sinr_db(params, state, gains, transmitting)) == pytest.approx(16.6, abs=2.0)
+    assert np.percentile(sinr_db(params, state, gains, 1.0), 5) == pytest.approx(-3.0, abs=2.0)
+    assert np.percentile(sinr_db(params, state, gains, 1.0), 95) == pytest.approx(24.4, abs=2.0)
+
+
+def test_the_link_of_a_loaded_network_is_that_of_its_gains(crowd):
+    params, state, seen = crowd
+    full = params._replace(neighbour_load_mean=1.0, neighbour_load_sd=0.0, downlink_layers=1.0)
+    expected = np.log2(1.0 + 10.0 ** (sinr_db(full, state, seen[:, :, 3:], 1.0) / 10.0) / 10.0**0.2)
+    above_floor = sinr_db(full, state, seen[:, :, 3:], 1.0) > -6.9
+    ours = look_at_all(full, state)[:, :, 1]
+    np.testing.assert_allclose(ours[above_floor], np.minimum(expected, 7.4063)[above_floor], rtol=1e-5)
+    assert (ours > 0.0).all()
+
+
+def test_busier_neighbours_never_make_the_downlink_faster(crowd):
+    params, state, _ = crowd
+    calm, busy = (
+        look_at_all(params._replace(neighbour_load_mean=load, uplink_rise_mean_db=20.0 * load), state)
+        for load in (0.3, 0.6)
+    )
+    assert (busy[:, :, 1] <= calm[:, :, 1]).all()
+    assert (busy[:, :, 0] <= calm[:, :, 0]).all()
+
+
+def test_no_phone_sends_with_more_than_23_dbm_and_none_with_nothing(crowd):
+    params, _, seen = crowd
+    assert (seen[:, :, 2] > 0.0).all()
+    assert (seen[:, :, 2] <= params.user_power_maximum_w).all()
+
+
+def test_walking_keeps_the_law_of_places_shadows_and_loads():
+    params = CellParams()
+    state = empty_state(32, 60, mean_speed_mps=8.0)
+    place_all(params, state)
+    for step in range(1, 31):
+        move_all(params, state, 9.0, step)
+    squares = state.user_x_m**2 + state.user_y_m**2
+    radius_m = 200.0 * math.sqrt(math.sqrt(3.0) / (2.0 * math.pi))
+    assert squares.min() >= 10.0**2
+    assert squares.max() <= radius_m**2
+    assert squares.mean() == pytest.approx((10.0**2 + radius_m**2) / 2.0, rel=0.04)
+    for normals in (state.user_los_normal, state.user_shadowing_normal):
+        assert normals.mean() == pytest.approx(0.0, abs=0.04)
+        assert normals.std() == pytest.approx(1.0, abs=0.04)
+    speeds = np.hypot(state.user_velocity_x_mps, state.user_velocity_y_mps)
+    assert speeds.mean() == pytest.approx(8.0, rel=0.05)
+
+
+def test_the_neighbours_load_drifts_with_its_correlation_time():
+    params = CellParams()
+    state = empty_state(4000, 1)
+    place_all(params, state)
+    before = state.neighbour_load_normal.copy()
+    move_all(params, state, 59.0, 1)
+    assert np.corrcoef(before, state.neighbour_load_normal)[0, 1] == pytest.approx(math.exp(-0.5), abs=0.03)
+    assert np.corrcoef(state.uplink_rise_normal, state.neighbour_load_normal)[0, 1] == pytest.approx(0.0, abs=0.06)
+
+
+def test_a_user_who_stands_still_keeps_its_link_and_one_user_never_moves_another():
+    params = CellParams()
+    state = empty_state(1, 3, mean_speed_mps=0.0)
+    state.user_mean_speed_mps[0, 1] = 1.4
+    place_all(params, state)
+    before = look_at_all(params, state)[0]
+    for user in range(3):
+        cell.move_user(params, state, 0, user, 60.0, 1)
+    after = look_at_all(params, state)[0]
+    np.testing.assert_array_equal(before[[0, 2]], after[[0, 2]])
+    assert (before[1] != after[1]).any()
+
+
+def test_far_sites_are_as_loud_as_computed_by_simulation():
+    # 20,000 places in the cell, sites of rings 2 to 4 with shadowing: the sum's median is 7.0e-11
+    assert plain(outer_gain)(CellParams()) == pytest.approx(7.0e-11, rel=0.25)
