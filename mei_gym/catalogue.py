@@ -7,10 +7,10 @@ environment's page, read from its source, and a scenario is a file `scenarios/<e
 from __future__ import annotations
 
 import ast
-import re
-from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
+PACKAGE = Path(__file__).parent
 NAMESPACE = "mei"
 DEFAULT = "default"  # the scenario of `gymnasium.make(id)`
 
@@ -37,28 +37,25 @@ def entries() -> list[Entry]:
     return [Entry(id, summary(id), scenarios(id)) for id in ids()]
 
 
-def environment(id: str) -> str:
-    """The folder name of an id's environment: "split_inference" for "mei/SplitInference-v0"."""
-    name = id.split("/")[-1].rsplit("-v", 1)[0]
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+def task_of(id: str) -> str:
+    """The module that holds an id's rules: "mei_gym.envs.split_inference" for "mei/SplitInference-v0"."""
+    import gymnasium
+
+    return gymnasium.spec(id).kwargs["task"]
 
 
 def scenarios(id: str) -> tuple[str, ...]:
     """Names of the scenarios that ship with an id, the default one first."""
-    folder = files("mei_gym") / "scenarios" / environment(id)
-    if not folder.is_dir():
-        return ()
-    names = {path.name.removesuffix(".yaml") for path in folder.iterdir() if path.name.endswith(".yaml")}
+    folder = PACKAGE / "scenarios" / task_of(id).rpartition(".")[2]
+    names = {path.stem for path in folder.glob("*.yaml")}
     return tuple(sorted(names, key=lambda name: (name != DEFAULT, name)))
 
 
 def summary(id: str) -> str:
-    """The first sentence of an environment's page."""
-    place = files("mei_gym") / "envs"
-    candidates = (place / f"{environment(id)}.py", place / environment(id) / "__init__.py")
-    source = next((path for path in candidates if path.is_file()), None)
-    page = ast.get_docstring(ast.parse(source.read_text("utf-8"))) if source is not None else None
-    return (page or "").partition("\n")[0]
+    """The first line of an environment's page."""
+    module = PACKAGE.joinpath(*task_of(id).split(".")[1:])
+    source = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+    return (ast.get_docstring(ast.parse(source.read_text("utf-8"))) or "").partition("\n")[0]
 
 
 def known_id(id: str) -> str:

@@ -17,6 +17,9 @@ import typer
 WIDTH = 100  # columns of every table
 REFUSED = 2  # exit code of a wrong word; 1: the verb ran and what it found is not well
 
+#: A wrong option or argument: what typer's own refusals have in common, in its releases with click and without.
+WRONG_WORDS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
 app = typer.Typer(
     help="Environments in which agents learn to run large language models at the mobile edge, on measured costs.",
     invoke_without_command=True,
@@ -80,8 +83,23 @@ def profiles(
     """Say what is measured, cited or derived, and the errors."""
     from mei_gym.profiles.tables import error_rows, profile_rows
 
-    rows, title = (error_rows(), "Errors on held-out points") if errors else (profile_rows(), "Profiles")
-    show(rows, title, as_json)
+    rows = [row._asdict() for row in (error_rows() if errors else profile_rows())]
+    title = "Errors of the cost model on held-out points" if errors else "Profiles"
+    pairs = "errors: median, 95th percentile; noise: of points measured twice"
+    show(rows if as_json else [_paired(row) for row in rows], f"{title} ({pairs})", as_json)
+
+
+def _paired(row: dict[str, Any]) -> dict[str, Any]:
+    """The row for a terminal: each median and 95th percentile as one cell, in per cent, and the machine left out."""
+    shown: dict[str, Any] = {}
+    for name, value in row.items():
+        if name.endswith("median"):
+            p95 = row[name.replace("median", "p95")]
+            kind = name.removesuffix("median").strip("_") or "error"
+            shown[f"{kind} %"] = "" if value != value else f"{100 * value:.1f}, {100 * p95:.1f}"
+        elif not name.endswith("p95") and name != "machine":
+            shown[name] = value
+    return shown
 
 
 @measure.command()
@@ -162,7 +180,8 @@ def show(rows: Sequence[dict[str, Any]], title: str, as_json: bool = False) -> N
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in rows[0] if rows else ():
         numbers = all(isinstance(row[name], int | float | None) for row in rows)
-        table.add_column(name.replace("_", " "), justify="right" if numbers else "left", overflow="fold")
+        short = max(len(_cell(row[name])) for row in rows) <= 24
+        table.add_column(name.replace("_", " "), justify="right" if numbers else "left", overflow="fold", no_wrap=short)
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     console = Console(width=WIDTH, markup=False, highlight=False, emoji=False)
@@ -213,8 +232,9 @@ def run(program: typer.Typer, arguments: Sequence[str] | None = None) -> int:
 
 def _refusal(error: Exception) -> str | None:
     """One sentence for the user, or None where the error is the program's own."""
-    if hasattr(error, "format_message"):  # a wrong option or argument
-        return " ".join(error.format_message().split())
+    if isinstance(error, WRONG_WORDS):
+        refused: Any = error
+        return " ".join(refused.format_message().split())
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("mei_gym"):
         extra = "measure" if error.name in ("transformers", "gguf", "pynvml") else "train"
         return f"this needs the package {error.name}: pip install 'mei-gym[{extra}]'"
