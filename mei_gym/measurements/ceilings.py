@@ -1,0 +1,85 @@
+"""What the device can do at best, measured first: a large matrix product and a large stream of bytes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from mei_gym.measurements.clock import event_times
+from mei_gym.measurements.floor import Ceilings
+
+
+def gpu_ceilings() -> tuple[Ceilings, dict[str, Any]]:
+    """Ceilings of the current GPU in bf16, and what was seen of each."""
+    import torch
+
+    side = 8192
+    a, b = (torch.randn(side, side, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    out = torch.empty_like(a)
+    product = event_times(lambda: torch.mm(a, b, out=out), lambda: None, 0.2)
+    del a, b, out
+    size = 2 * 10**9
+    source = torch.randint(0, 255, (size // 8,), device="cuda", dtype=torch.int64)
+    target = torch.empty_like(source)
+    copy = event_times(lambda: target.copy_(source), lambda: None, 0.2)
+    halves = source.view(torch.float32).view(-1, 1000)
+    read = event_times(lambda: halves.amax(dim=1), lambda: None, 0.2)
+    del source, target, halves
+    torch.cuda.empty_cache()
+    seen = {
+        "matmul_flops": 2 * side**3 / product.p10_s,
+        "copy_bytes_per_s": 2 * size / copy.p10_s,
+        "read_bytes_per_s": size / read.p10_s,
+    }
+    cache = torch.cuda.get_device_properties(0).L2_cache_size
+    how = (
+        "flops: 8192^3 bf16 product on random data; bandwidth: the better of a 2 GB device copy (read and written bytes) "
+        "and a 2 GB read (row maxima of float32); the fastest tenth of the repeats"
+    )
+    best = max(seen["copy_bytes_per_s"], seen["read_bytes_per_s"])
+    return Ceilings(seen["matmul_flops"], best, float(cache), how), seen
+
+
+def cpu_ceilings() -> tuple[Ceilings, dict[str, Any]]:
+    """Ceilings of one CPU thread in float32, by CPU time, and what was seen of each."""
+    import torch
+
+    def best_s(run: Any, repeats: int) -> float:
+        times = []
+        for _ in range(repeats):
+            start = time.process_time()
+            run()
+            times.append(time.process_time() - start)
+        return min(times)
+
+    side, size = 2048, 2 * 10**9
+    a, b = torch.randn(side, side), torch.randn(side, side)
+    out = torch.empty_like(a)
+    product_s = best_s(lambda: torch.mm(a, b, out=out), 12)
+    source = torch.ones(size // 4)
+    target = torch.zeros_like(source)
+    copy_s = best_s(lambda: target.copy_(source), 4)
+    read_s = best_s(lambda: source.sum(), 4)
+    seen = {
+        "matmul_flops": 2 * side**3 / product_s,
+        "copy_bytes_per_s": 2 * size / copy_s,
+        "read_bytes_per_s": size / read_s,
+    }
+    how = (
+        "one thread, CPU time, the fastest repeat; flops: 2048^3 float32 product; bandwidth: the better of a 2 GB copy "
+        "(read and written bytes) and a 2 GB read (sum)"
+    )
+    best = max(seen["copy_bytes_per_s"], seen["read_bytes_per_s"])
+    return Ceilings(seen["matmul_flops"], best, last_level_cache_bytes(), how), seen
+
+
+def last_level_cache_bytes() -> float:
+    """Bytes of the largest CPU cache that Linux reports; 32 MiB where it reports none."""
+    units = {"K": 1024, "M": 1024**2, "G": 1024**3}
+    sizes = [32 * 1024**2]
+    found = []
+    for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
+        text = path.read_text().strip()
+        found.append(int(text[:-1]) * units[text[-1]] if text[-1] in units else int(text))
+    return float(max(found or sizes))

@@ -1,0 +1,114 @@
+"""Which points a campaign measures: knots, held-out points, passes of chunk and decodes together, repeats.
+
+Matrix products on a GPU get dearer in steps of 128 tokens, so knots stand on both sides of each step (costs.md,
+section 4). Held-out points are drawn at random, spread over the regimes, and never used by a fit.
+
+A *mixed* point is one pass of a server: linear layers over a chunk of one prompt and one token of each of `batch`
+requests, attention apart for both. `context_tokens` is the decoding requests'; the chunk's own is `chunk_context`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+CHUNK_CONTEXT = {512: 0, 1024: 512}  # mixed rows: context of the decoding requests -> context before the chunk
+
+PREFILL_SMALL = (1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 64)
+DECODE_BATCHES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256)
+DECODE_CONTEXTS = (16, 128, 256, 512, 1024, 1536, 2048, 4096)
+
+
+class Point(NamedTuple):
+    """What is measured; every block of a chain, or layer `layer` of it."""
+
+    phase: str
+    role: str
+    tokens: int
+    batch: int = 1
+    context_tokens: int = 0
+
+    @property
+    def chunk_context(self) -> int:
+        """Tokens cached before a mixed pass's chunk, or before a prefill."""
+        return CHUNK_CONTEXT[self.context_tokens] if self.phase == "mixed" else self.context_tokens
+
+    @property
+    def rows(self) -> int:
+        """Tokens that the linear layers see."""
+        return self.tokens * self.batch if self.phase == "decode" else self.tokens + (self.batch if self.phase == "mixed" else 0)
+
+
+def gpu_points(seed: int, quick: bool) -> list[Point]:
+    """Points of a data-centre GPU, the most wanted first."""
+    if quick:
+        return _quick(seed)
+    steps = [128 * j + extra for j in range(1, 33) for extra in (0, 1) if 128 * j + extra <= 4096]
+    fill = [65, 80, 96, 112, 192, 193, 320, 321, 448, 449, 640 + 64, 640 + 65]
+    prefill = [Point("prefill", "knot", n) for n in sorted({*PREFILL_SMALL, *fill, *steps})]
+    later = [Point("prefill", "knot", 512, 1, c) for c in (512, 1024, 2048)]
+    decode = [Point("decode", "knot", 1, b, c) for b in DECODE_BATCHES for c in DECODE_CONTEXTS]
+    head = [Point("head", "knot", n) for n in (*DECODE_BATCHES, 48, 160, 224)]
+    embedding = [Point("embedding", "knot", n) for n in (1, 4, 16, 64, 128, 256, 512, 1024, 2048, 4096)]
+    mixed = [Point("mixed", "heldout", t, b, c) for t in (256, 512) for b in (8, 32, 64, 128) for c in CHUNK_CONTEXT]
+    rng = np.random.default_rng(seed)
+    known = {p.tokens for p in prefill}
+    heldout = [Point("prefill", "heldout", n) for lo, hi, k in ((2, 64, 5), (65, 512, 6), (513, 4095, 6)) for n in _draw(rng, lo, hi, k, known)]
+    pairs = set()
+    while len(pairs) < 18:
+        b, c = (int(round(2 ** rng.uniform(0, top))) for top in (8, 12))
+        if 16 <= c <= 4095 and not (b in DECODE_BATCHES and c in DECODE_CONTEXTS):
+            pairs.add((b, c))
+    heldout += [Point("decode", "heldout", 1, b, c) for b, c in sorted(pairs)]
+    heldout += [Point("head", "heldout", n) for n in _draw(rng, 2, 255, 5, {p.tokens for p in head})]
+    heldout += [Point("embedding", "heldout", n) for n in _draw(rng, 2, 4095, 3, {p.tokens for p in embedding})]
+    again = [p._replace(role="repeat") for p in (prefill[::9] + decode[5::10] + head[::5])]
+    return prefill + decode + head + embedding + heldout + later + mixed + again
+
+
+def cpu_points(seed: int, quick: bool, contexts: tuple[int, ...] = (16, 64, 128, 256, 512, 1024, 2048)) -> list[Point]:
+    """Points of one CPU thread: shorter prompts, small batches."""
+    if quick:
+        return [p for p in _quick(seed) if p.tokens <= 64 and p.batch <= 2 and p.phase != "mixed"]
+    knots = (1, 2, 4, 8, 16, 32, 64, 96, 128, 160, 192, 256, 384, 512, 768, 1024)
+    prefill = [Point("prefill", "knot", n) for n in knots]
+    decode = [Point("decode", "knot", 1, b, c) for b in (1, 2, 4) for c in contexts]
+    head = [Point("head", "knot", n) for n in (1, 2, 4, 8, 16)]
+    embedding = [Point("embedding", "knot", n) for n in (1, 4, 16, 64, 256, 1024)]
+    rng = np.random.default_rng(seed)
+    heldout = [Point("prefill", "heldout", n) for lo, hi, k in ((3, 64, 4), (65, 512, 4), (513, 1023, 2)) for n in _draw(rng, lo, hi, k, set(knots))]
+    pairs = set()
+    while len(pairs) < 8:
+        b, c = int(rng.integers(1, 5)), int(round(2 ** rng.uniform(4, 11)))
+        if c not in contexts:
+            pairs.add((b, c))
+    heldout += [Point("decode", "heldout", 1, b, c) for b, c in sorted(pairs)]
+    heldout += [Point("head", "heldout", n) for n in (3, 6, 12)] + [Point("embedding", "heldout", n) for n in (10, 100)]
+    again = [p._replace(role="repeat") for p in (prefill[4:14:2] + decode[1::3] + head[:1])]
+    return prefill + decode + head + embedding + heldout + again
+
+
+def _quick(seed: int) -> list[Point]:
+    """One point or two of each kind: does everything run?"""
+    return [
+        *(Point("prefill", "knot", n) for n in (1, 16, 64, 128)),
+        *(Point("decode", "knot", 1, b, c) for b in (1, 4) for c in (16, 128)),
+        Point("head", "knot", 1),
+        Point("embedding", "knot", 16),
+        Point("prefill", "heldout", 33),
+        Point("decode", "heldout", 1, 2, 40),
+        Point("prefill", "knot", 128, 1, 128),
+        Point("mixed", "heldout", 256, 8, 512),
+        Point("prefill", "repeat", 16),
+    ]
+
+
+def _draw(rng: np.random.Generator, low: int, high: int, count: int, known: set[int]) -> list[int]:
+    """Distinct integers of [low, high], even in the logarithm, none of them known."""
+    found: set[int] = set()
+    while len(found) < count:
+        n = int(round(np.exp(rng.uniform(np.log(low), np.log(high)))))
+        if n not in known:
+            found.add(n)
+    return sorted(found)
