@@ -236,10 +236,14 @@ def _refusal(error: Exception) -> str | None:
         refused: Any = error
         return " ".join(refused.format_message().split())
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("mei_gym"):
-        extra = "measure" if error.name in ("transformers", "gguf", "pynvml") else "train"
-        return f"this needs the package {error.name}: pip install 'mei-gym[{extra}]'"
+        extras = {"torch": "train,measure", "transformers": "measure", "gguf": "measure", "pynvml": "measure"}
+        return f"this needs the package {error.name}: pip install 'mei-gym[{extras.get(str(error.name), 'train')}]'"
     if isinstance(error, KeyError) and error.args:
         return str(error.args[0])
     if isinstance(error, ValueError | LookupError | OSError):
         return " ".join(str(error).split())
     return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The benchmark: what it times is what it says, on a few steps."""
+
+import gymnasium
+import numpy as np
+import pytest
+
+from mei_gym.benchmark import Effort, batch, benchmark, feasible, machine, single, speed, startup, tables
+
+ID = "mei/SplitInference-v0"
+BRIEF = Effort(windows=2, steps=32, least=4, peer_s=0.01, rollouts=1)
+
+
+def test_a_drawn_action_is_always_feasible_and_every_feasible_one_is_drawn():
+    masks = np.array([[True, False, True, False], [False, False, False, True]])
+    chance = np.random.default_rng(0)
+    draws = np.array([feasible(gymnasium.spaces.Discrete(4), masks, chance) for _ in range(200)])
+    assert set(draws[:, 0]) == {0, 2}
+    assert set(draws[:, 1]) == {3}
+
+
+def test_a_drawn_action_of_parts_has_one_choice_in_each():
+    masks = np.array([[True, False, False, True]])
+    drawn = feasible(gymnasium.spaces.MultiDiscrete([3, 1]), masks, np.random.default_rng(0))
+    np.testing.assert_array_equal(drawn, [[0, 0]])
+
+
+def test_the_shadow_and_the_timed_environment_stay_equal():
+    first, second = batch(ID, 3, 1), batch(ID, 3, 1)
+    first.begin()
+    second.begin()
+    chance = np.random.default_rng(0)
+    for _ in range(20):
+        actions = feasible(first.space, first.masks(), chance)
+        first.step(actions)
+        second.step(actions)
+        np.testing.assert_array_equal(first.masks(), second.masks())
+
+
+@pytest.mark.parametrize(("shell", "lanes"), [(single, 1), (batch, 8)])
+def test_a_speed_lies_between_its_slowest_and_its_fastest_window(shell, lanes):
+    row = speed(lambda: shell(ID, lanes, 1), lanes, BRIEF)
+    assert 0.0 < row["slowest"] <= row["steps_per_s"] <= row["fastest"]
+    assert row["resets_per_s"] > 0.0
+
+
+def test_the_machine_is_named_with_its_packages():
+    seen = machine()
+    assert "numba" in seen["packages"]
+    assert int(seen["cores"]) >= 1
+
+
+def test_the_second_start_finds_what_the_first_compiled():
+    cold, warm = startup(ID)
+    assert (cold["start"], warm["start"]) == ("cold", "warm")
+    assert warm["make_reset_step_s"] < cold["make_reset_step_s"]
+
+
+def test_the_whole_benchmark_fills_every_table(monkeypatch):
+    row = {"steps_per_s": 1000.0, "slowest": 900.0, "fastest": 1100.0, "steps_per_cpu_s": 1000.0, "resets_per_s": 10.0}
+    monkeypatch.setattr("mei_gym.benchmark.startup", lambda id: [{"start": "cold"}])
+    monkeypatch.setattr("mei_gym.benchmark.speed", lambda make, lanes, effort: dict(row))
+    monkeypatch.setattr("mei_gym.benchmark.ppo_share", lambda id, lanes, effort: {"lanes": lanes})
+    monkeypatch.setattr("mei_gym.benchmark.peer_speed", lambda module, id, effort: 10.0)
+    monkeypatch.setattr("mei_gym.benchmark.find_spec", lambda module: module)
+    heard = []
+    result = benchmark(ID, quick=True, say=heard.append)
+    shells = [(row["shell"], row["lanes"]) for row in result["speeds"]]
+    assert ("gymnasium.make", 1) in shells
+    assert {lanes for name, lanes in shells if name == "gymnasium.make_vec"} == {1, 16, 256, 4096}
+    assert ("SB3 VecEnv", 64) in shells
+    assert all(rows for _, rows in tables(result))
+    assert all(peer["ratio"] == 100.0 for peer in result["peers"])
+    assert len(heard) == 1 + len(result["speeds"]) + len(result["training"]) + len(result["peers"])
