@@ -11,16 +11,31 @@ recompiles them.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
 import numba
+from numba.core.dispatcher import Dispatcher
 
 #: Options of every compiled function: division by zero gives inf as in NumPy, the GIL is released, and no
 #: fast-math, because agreement between lanes, threads and plain Python is bit for bit or close to it.
 OPTIONS = {"error_model": "numpy", "nogil": True, "fastmath": False}
 
 scalar = numba.njit(**OPTIONS)
+
+
+@cache
+def plain(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule as plain Python, with every rule that it calls plain too: to lay tables without compiling anything."""
+    if not isinstance(rule, Dispatcher):
+        return rule
+    text = rule.py_func
+    names = {name: text.__globals__[name] for name in text.__code__.co_names if name in text.__globals__}
+    called = {name: plain(each) for name, each in names.items() if isinstance(each, Dispatcher)}
+    return FunctionType(text.__code__, {**text.__globals__, **called}, text.__name__, text.__defaults__)
 
 
 @cache

@@ -1,0 +1,171 @@
+"""Lanes: many episodes of one environment, side by side in arrays, moved by compiled code.
+
+This is where autoreset, episode ends and seeds live, once for all environments and all shells. An environment makes
+its four rules into the verbs of a lane with `lane_verbs`, and its compiled entries loop over them:
+
+    reset(params, state, info, lane)             begin an episode
+    step(params, state, info, lane, action)      -> reward, terminated
+    observe(params, state, lane, row)            write float32 in [0, 1]
+    mask(params, state, lane, row)               write which actions are feasible
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mei_gym.chance import episode_key
+from mei_gym.compiled import scalar
+from mei_gym.envs.task import Task
+from mei_gym.packed import Pack
+
+DISABLED, NEXT_STEP, SAME_STEP = 0, 1, 2  # what happens to a lane whose episode has ended
+NO_LIMIT = np.iinfo(np.int64).max
+
+
+class Out(NamedTuple):
+    """What the lanes show after a verb; row i belongs to lane i."""
+
+    observation: np.ndarray  # f4[lane, field]
+    mask: np.ndarray  # ?[lane, action]
+    reward: np.ndarray  # f8[lane]
+    terminated: np.ndarray  # ?[lane]
+    truncated: np.ndarray  # ?[lane]
+    info: np.ndarray  # f8[lane, name]
+    elapsed: np.ndarray  # i8[lane] steps of the episode
+    final_observation: np.ndarray  # f4[lane, field] of the episode that ended in this step
+    final_info: np.ndarray  # f8[lane, name]
+    final_mask: np.ndarray  # ?[lane, action]
+    final_elapsed: np.ndarray  # i8[lane]
+
+
+def lane_verbs(reset: Any, step: Any, observe: Any, mask: Any) -> tuple[Any, Any]:
+    """An environment's four rules made into two verbs of a lane: `begin_lane` and `step_lane`."""
+
+    @scalar
+    def begin_lane(params, state, out, lane):
+        """Begin the lane's next episode; its key is a function of the lane's seed and the episode's number."""
+        state.key[lane] = episode_key(state.seed[lane], state.episode[lane])
+        state.episode[lane] += 1
+        out.elapsed[lane] = 0
+        out.reward[lane] = 0.0
+        out.terminated[lane] = False
+        out.truncated[lane] = False
+        out.info[lane, :] = 0.0
+        reset(params, state, out.info, lane)
+        observe(params, state, lane, out.observation[lane])
+        mask(params, state, lane, out.mask[lane])
+
+    @scalar
+    def step_lane(params, state, out, lane, action, limit, autoreset):
+        """Take one step, end the episode at `limit` steps, and begin the next one as `autoreset` says."""
+        if autoreset == NEXT_STEP and (out.terminated[lane] or out.truncated[lane]):
+            begin_lane(params, state, out, lane)
+            return
+        reward, terminated = step(params, state, out.info, lane, action)
+        out.elapsed[lane] += 1
+        truncated = out.elapsed[lane] >= limit and not terminated
+        observe(params, state, lane, out.observation[lane])
+        mask(params, state, lane, out.mask[lane])
+        if autoreset == SAME_STEP and (terminated or truncated):
+            out.final_observation[lane, :] = out.observation[lane]
+            out.final_info[lane, :] = out.info[lane]
+            out.final_mask[lane, :] = out.mask[lane]
+            out.final_elapsed[lane] = out.elapsed[lane]
+            begin_lane(params, state, out, lane)
+        out.reward[lane] = reward
+        out.terminated[lane] = terminated
+        out.truncated[lane] = truncated
+
+    return begin_lane, step_lane
+
+
+class Lanes:
+    """`count` episodes of a task under one scenario.
+
+    Holds `params` (fixed), `state` (changed by the rules) and `out` (what shells copy from). Reset before the
+    first step. `threads` > 1 runs the lanes in parallel with the same results.
+    """
+
+    def __init__(self, task: Task, scenario: Any, count: int, threads: int = 1) -> None:
+        if count < 1:
+            raise ValueError(f"num_envs is {count}; at least 1 lane is needed.")
+        if threads < 1:
+            raise ValueError(f"threads is {threads}; at least 1 is needed.")
+        self.task, self.scenario, self.count, self.threads = task, scenario, count, threads
+        self.params = task.parameters(scenario)
+        self.state = task.allocate(self.params, count)
+        self.factors = task.factors(self.params)
+        self.actions = int(np.prod(self.factors))
+        self.out = empty_out(count, len(task.fields), self.actions, len(task.info))
+        self._bind()
+
+    def _bind(self) -> None:
+        self._packs = Pack(self.params), Pack(self.state), Pack(self.out)
+        self._handles = tuple(pack.handle for pack in self._packs)
+        self._entries = self.task.entries(tuple(pack.layout for pack in self._packs), self.threads > 1)
+        if self.threads > 1:
+            import numba
+
+            numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
+
+    def reset(self, seeds: np.ndarray | None = None, chosen: np.ndarray | None = None) -> None:
+        """Begin an episode in the chosen lanes (all by default); `seeds` uint64[lane] starts each lane's series anew."""
+        if chosen is None:
+            chosen = np.ones(self.count, np.bool_)
+        if seeds is not None:
+            self.state.seed[chosen] = seeds[chosen]
+            self.state.episode[chosen] = 0
+        self._entries.reset(*self._handles, chosen)
+
+    def step(self, actions: np.ndarray, limit: int = NO_LIMIT, autoreset: int = DISABLED) -> None:
+        """Take one step in every lane; `actions` int64[lane], each within the action space."""
+        self._entries.step(*self._handles, actions, limit, autoreset)
+
+    def info(self, row: np.ndarray) -> dict[str, float]:
+        """One lane's numbers by name."""
+        return dict(zip(self.task.info, row.tolist()))
+
+    def copy_lane(self, source: int, targets: np.ndarray | slice) -> None:
+        """Make the target lanes equal to the source lane: what a search does before it tries different futures."""
+        for array in (*self.state, *self.out):
+            array[targets] = array[source]
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        for name in ("_entries", "_packs", "_handles", "task"):
+            del state[name]
+        state["_task_module"] = self.task.module
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from importlib import import_module
+
+        self.task = import_module(state.pop("_task_module")).TASK
+        self.__dict__.update(state)
+        self._bind()
+
+
+def empty_out(lanes: int, fields: int, actions: int, names: int) -> Out:
+    """Arrays for what `lanes` lanes show."""
+    return Out(
+        observation=np.zeros((lanes, fields), np.float32),
+        mask=np.zeros((lanes, actions), np.bool_),
+        reward=np.zeros(lanes, np.float64),
+        terminated=np.zeros(lanes, np.bool_),
+        truncated=np.zeros(lanes, np.bool_),
+        info=np.zeros((lanes, names), np.float64),
+        elapsed=np.zeros(lanes, np.int64),
+        final_observation=np.zeros((lanes, fields), np.float32),
+        final_info=np.zeros((lanes, names), np.float64),
+        final_mask=np.zeros((lanes, actions), np.bool_),
+        final_elapsed=np.zeros(lanes, np.int64),
+    )
+
+
+def lane_seed(seed: int) -> np.uint64:
+    """The 64-bit seed of a lane from a user's integer, by Gymnasium's own generator."""
+    from gymnasium.utils.seeding import np_random
+
+    return np.uint64(np_random(seed)[0].integers(0, np.iinfo(np.int64).max))

@@ -1,0 +1,164 @@
+"""What a decision will bring, told from the observation alone: the cost model with the present held still.
+
+The environment pays a request this forecast of its latency when it is decided, and the difference to what
+happened when it happens; the return is what happened. The myopic heuristics choose by the same functions, given
+the observation turned back into SI units.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+from mei_gym.compiled import scalar
+from mei_gym.costs.serving import STREAM_SHARE_LIMIT
+from mei_gym.envs.split_inference.fields import (
+    ANSWER, APPLICATION, BLOCK_DECODE, BLOCK_PREFILL, CHUNK_PACE, COMING, DEVICE_CLASS, DEVICE_HEAD, DEVICE_WAIT,
+    JOULE_PRICE, KV_USED, KV_WAITING, LAYER_FETCH, LEAKAGE_BUDGET, LOADED, PACE, PROMPT, PROMPT_BACKLOG, ROUND_TRIP,
+    STREAM_SHARE, TPOT_TARGET, TRANSMIT_POWER, TTFT_TARGET, UPLINK, UPLOAD_BACKLOG, UPLOADS,
+)  # fmt: skip
+
+
+@scalar
+def latency_utility(params, time_s, target_s):
+    """In [0, 1]: 1 up to the target, then falling with the logarithm of the time to 0 at `lateness` targets.
+
+    The logarithm is ITU-T G.1030's: opinion falls linearly with the logarithm of the waiting time.
+    """
+    if time_s <= target_s:
+        return 1.0
+    return max(0.0, 1.0 - log(time_s / target_s) / log(params.lateness))
+
+
+@scalar
+def missing_layers(params, sensed, cut):
+    """Layers that must be loaded first for this cut."""
+    return max(0.0, cut - round(sensed[LOADED] * params.layers))
+
+
+@scalar
+def device_prompt_time(params, sensed, cut):
+    """s: the device's part of the prompt, once it begins: loading layers, then running them."""
+    head_s = sensed[DEVICE_HEAD] if cut == params.layers else 0.0
+    return missing_layers(params, sensed, cut) * sensed[LAYER_FETCH] + cut * sensed[BLOCK_PREFILL] + head_s
+
+
+@scalar
+def device_token_time(params, sensed, cut):
+    """s: the device's part of one further token."""
+    head_s = sensed[DEVICE_HEAD] if cut == params.layers else 0.0
+    return cut * sensed[BLOCK_DECODE] + head_s
+
+
+@scalar
+def prompt_payload(params, sensed, cut, bits_choice):
+    """bytes: what goes up before the first token: text, activations, or nothing."""
+    if cut == params.layers:
+        return 0.0
+    if cut == 0:
+        return sensed[PROMPT] * params.text_bytes_per_token
+    return sensed[PROMPT] * params.payload_bytes_per_token[bits_choice]
+
+
+@scalar
+def air_time(sensed, size_bytes):
+    """s: of undivided uplink; a dead link never finishes, but is held to an hour so that clocks stay finite."""
+    return min(3600.0, 8.0 * size_bytes / sensed[UPLINK]) if sensed[UPLINK] > 0.0 else 3600.0
+
+
+@scalar
+def away_time(params, sensed, cut, bits_choice):
+    """s: between two iterations, a split answer's token travels down, runs on the device, and travels up."""
+    if cut == 0 or cut == params.layers:
+        return 0.0
+    free_share = 1.0 - min(sensed[STREAM_SHARE], STREAM_SHARE_LIMIT)
+    vector_s = air_time(sensed, params.payload_bytes_per_token[bits_choice]) / free_share
+    return sensed[ROUND_TRIP] + device_token_time(params, sensed, cut) + vector_s
+
+
+@scalar
+def expected_ttft(params, sensed, cut, bits_choice):
+    """s: from the question to the first token, nothing else happening meanwhile."""
+    device_s = device_prompt_time(params, sensed, cut)
+    if cut > 0:
+        device_s += sensed[DEVICE_WAIT]
+    if cut == params.layers:
+        return device_s
+
+    air_s = air_time(sensed, prompt_payload(params, sensed, cut, bits_choice))
+    shared_s = min(air_s * (sensed[UPLOADS] + 1.0), air_s + sensed[UPLOAD_BACKLOG])
+    upload_s = shared_s / (1.0 - min(sensed[STREAM_SHARE], STREAM_SHARE_LIMIT))
+
+    share = (params.layers - cut) / params.layers
+    tokens_ahead = sensed[PROMPT_BACKLOG] + sensed[COMING] + share * sensed[PROMPT]
+    prompts_s = tokens_ahead / params.chunk_tokens * sensed[CHUNK_PACE]
+    return device_s + upload_s + sensed[ROUND_TRIP] + admission_wait(params, sensed, share) + prompts_s + sensed[PACE]
+
+
+@scalar
+def admission_wait(params, sensed, share):
+    """s: until answers that end have freed the keys and values that are wanted before this request's own."""
+    needed = share * (sensed[PROMPT] + sensed[ANSWER]) / params.kv_capacity_tokens
+    excess = sensed[KV_USED] + sensed[KV_WAITING] + needed - 1.0
+    if excess <= 0.0 or sensed[KV_USED] <= 0.0:
+        return 0.0
+    answer_s = params.expected_answer_tokens[-1] * sensed[PACE]
+    return excess / sensed[KV_USED] * answer_s
+
+
+@scalar
+def expected_tpot(params, sensed, cut, bits_choice):
+    """s: per further token; a split answer that is back waits half an iteration for the next to start."""
+    if cut == params.layers:
+        return device_token_time(params, sensed, cut)
+    if cut == 0:
+        return sensed[PACE]
+    return away_time(params, sensed, cut, bits_choice) + 1.5 * sensed[PACE]
+
+
+@scalar
+def device_energy(params, sensed, cut, bits_choice, answer_tokens):
+    """J: computing, loading layers and sending, over the whole answer."""
+    device_class = int(sensed[DEVICE_CLASS])
+    fetch_s = missing_layers(params, sensed, cut) * sensed[LAYER_FETCH]
+    compute_s = device_prompt_time(params, sensed, cut) - fetch_s
+    compute_s += max(0.0, answer_tokens - 1.0) * device_token_time(params, sensed, cut)
+    sent_bytes = prompt_payload(params, sensed, cut, bits_choice)
+    if 0 < cut < params.layers:
+        sent_bytes += max(0.0, answer_tokens - 1.0) * params.payload_bytes_per_token[bits_choice]
+    air_s = air_time(sensed, sent_bytes) if sent_bytes > 0.0 else 0.0
+    return (
+        params.class_active_w[device_class] * compute_s
+        + params.class_fetch_w[device_class] * fetch_s
+        + sensed[TRANSMIT_POWER] * air_s
+    )
+
+
+@scalar
+def leakage_excess(params, sensed, cut):
+    """In [0, 1]: leakage over the budget, as a share of what there is over it."""
+    budget = sensed[LEAKAGE_BUDGET]
+    if budget >= 1.0:
+        return 0.0
+    return max(0.0, params.leakage_of_cut[cut] - budget) / (1.0 - budget)
+
+
+@scalar
+def quality_loss(params, cut, bits_choice):
+    """Relative rise of perplexity; nothing is lost where no activations are sent."""
+    return params.quality_loss_of_bits[bits_choice] if 0 < cut < params.layers else 0.0
+
+
+@scalar
+def expected_reward(params, sensed, cut, bits_choice):
+    """What the request will bring by this forecast: the myopic policy's objective."""
+    application = int(sensed[APPLICATION])
+    ttft_s = expected_ttft(params, sensed, cut, bits_choice)
+    tpot_s = expected_tpot(params, sensed, cut, bits_choice)
+    energy_j = device_energy(params, sensed, cut, bits_choice, sensed[ANSWER])
+    return (
+        params.ttft_weight[application] * latency_utility(params, ttft_s, sensed[TTFT_TARGET])
+        + params.tpot_weight[application] * latency_utility(params, tpot_s, sensed[TPOT_TARGET])
+        - params.energy_weight[application] * sensed[JOULE_PRICE] * energy_j
+        - params.leakage_weight[application] * leakage_excess(params, sensed, cut)
+        - params.quality_weight[application] * quality_loss(params, cut, bits_choice)
+    )

@@ -1,0 +1,156 @@
+"""From a scenario to the numbers that the rules read: profiles, cards and choices put into arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mei_gym.compiled import plain
+from mei_gym.costs.compute import compute_costs
+from mei_gym.costs.memory import memory_costs
+from mei_gym.costs.serving import SERVER
+from mei_gym.costs.transfer import TEXT_BYTES_PER_TOKEN, activation_bytes
+from mei_gym.envs.split_inference.fields import FIELDS
+from mei_gym.envs.split_inference.state import SplitInferenceParams, SplitParams
+from mei_gym.envs.task import scale_of
+from mei_gym.network.cell import CellParams
+from mei_gym.profiles.load import architecture_of, load_card
+from mei_gym.scenarios.resolve import ScenarioError, nearest
+from mei_gym.scenarios.split_inference import SplitInferenceScenario
+from mei_gym.workload.arrivals import ArrivalParams
+from mei_gym.workload.population import PopulationParams
+from mei_gym.workload.lengths import length_arrays
+from mei_gym.workload.prompts import PromptParams, expected_answer_tokens
+
+BITS = (16.0, 8.0, 4.0)
+RATE_MEMORY_S = 10.0  # chosen: the observed rates are of the last ten seconds
+THROTTLE_SPAN_K = 8.0  # chosen: from where a device begins to slow down to its slowest
+
+
+def parameters(scenario: SplitInferenceScenario) -> Any:
+    """The flat parameters of a scenario.
+
+    Raises:
+        ScenarioError: an unknown length fit, cell value, model or device.
+    """
+    applications = list(scenario.applications.values())
+    classes = list(scenario.device_classes.values())
+    cards = [each.card for each in classes]
+    costs = compute_costs(scenario.model, scenario.server.device, cards)
+    workloads = [*(each.lengths for each in applications), scenario.background_lengths]
+    prompts = PromptParams(**length_arrays(workloads, scenario.prompt_limit, scenario.answer_limit))
+    mean_answers = [plain(expected_answer_tokens)(prompts, row) for row in range(len(workloads))]
+    arrivals = ArrivalParams(
+        arrival_base_per_s=np.array([scenario.requests_per_s, scenario.background_per_s]),
+        arrival_day_s=scenario.day_s,
+        arrival_day_strength=scenario.day_strength,
+    )
+    parts = (
+        costs,
+        cell(scenario.radio.cell),
+        arrivals,
+        PopulationParams(activity_sd=scenario.activity_spread),
+        prompts,
+        scale_of(FIELDS),
+        own_parameters(scenario, np.array(mean_answers)),
+    )
+    values: dict[str, Any] = {}
+    for part in parts:
+        values.update(part._asdict())
+    return SplitInferenceParams(**values)
+
+
+def cell(values: dict[str, float]) -> CellParams:
+    """The cell's parameters with a scenario's values in place of the defaults."""
+    for name in values:
+        if name not in CellParams._fields:
+            raise ScenarioError(f"There is no cell value {name!r}; {nearest(name, CellParams._fields)}")
+    return CellParams(**{name: float(value) for name, value in values.items()})
+
+
+def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -> SplitParams:
+    """What the environment's own rules read."""
+    card = architecture_of(scenario.model)
+    applications = list(scenario.applications.values())
+    classes = list(scenario.device_classes.values())
+    slugs = [each.card for each in classes]
+    device_cards = [load_card(slug) for slug in slugs]
+    memory = memory_costs(scenario.model, scenario.server.device, slugs)
+
+    def of_application(name: str) -> np.ndarray:
+        return np.array([float(getattr(each, name)) for each in applications])
+
+    def of_class(name: str) -> np.ndarray:
+        return np.array([float(getattr(each, name)) for each in classes])
+
+    def of_card(name: str) -> np.ndarray:
+        return np.array([each[name] for each in device_cards])
+
+    class_names = list(scenario.device_classes)
+    class_shares = np.array([[each.classes.get(name, 0.0) for name in class_names] for each in applications])
+    battery_j = of_card("battery_j")
+    flash = of_card("flash_read_bytes_per_s")
+    from_flash = np.array([each.layers_from == "flash" for each in classes])
+    model_bytes = card.weights * 2.0
+    server_bytes = scenario.server.memory_share * memory.memory_bytes[SERVER] - model_bytes
+    kv_capacity_tokens = server_bytes / (card.layers * card.kv_bytes())
+    if kv_capacity_tokens < 2 * (scenario.prompt_limit + scenario.answer_limit):
+        raise ScenarioError(
+            f"{scenario.model} leaves room for {max(0.0, kv_capacity_tokens):.0f} tokens of keys and values on"
+            f" {scenario.server.device}; twice the longest request is needed."
+        )
+    depths = np.arange(card.layers + 1)
+    leakage = np.interp(depths, [1, card.layers - 1], [scenario.leakage.shallow, scenario.leakage.deep])
+    leakage[0], leakage[-1] = scenario.leakage.edge, 0.0
+    return SplitParams(
+        users=scenario.users,
+        layers=card.layers,
+        slots=scenario.server.requests_at_once,
+        running_limit=scenario.server.running_limit,
+        application_share=np.cumsum(of_application("share")),
+        application_class_share=np.cumsum(class_shares, axis=1),
+        ttft_target_s=of_application("ttft_target_s"),
+        tpot_target_s=of_application("tpot_target_s"),
+        leakage_budget=of_application("leakage_budget"),
+        ttft_weight=of_application("ttft_weight"),
+        tpot_weight=of_application("tpot_weight"),
+        energy_weight=of_application("energy_weight"),
+        leakage_weight=of_application("leakage_weight"),
+        quality_weight=of_application("quality_weight"),
+        expected_answer_tokens=mean_answers,
+        lateness=scenario.lateness,
+        leakage_of_cut=leakage,
+        quality_loss_of_bits=np.array([0.0, scenario.quality.bits_8, scenario.quality.bits_4]),
+        bits_choices=np.array(BITS),
+        payload_bytes_per_token=np.array([activation_bytes(card.hidden_size, 1.0, bits) for bits in BITS]),
+        text_bytes_per_token=TEXT_BYTES_PER_TOKEN,
+        class_memory_bytes=memory.memory_bytes[1:] - memory.system_bytes[1:],
+        class_pressure_share=of_class("pressure_share"),
+        class_pressure_spread=of_class("pressure_spread"),
+        pressure_time_s=scenario.pressure_time_s,
+        class_block_bytes=memory.block_stored_bytes[1:],
+        class_fixed_bytes=memory.embedding_stored_bytes[1:] + memory.head_stored_bytes[1:],
+        class_kv_bytes=memory.cached_bytes_per_token[1:],
+        class_fetch_bytes_per_s=np.where(from_flash, flash, 0.0),
+        class_fetch_w=of_class("fetch_power_w"),
+        class_active_w=of_card("active_power_w"),
+        class_battery_j=battery_j,
+        class_energy_allowance_j=battery_j * of_class("battery_share") / of_class("requests_per_charge"),
+        class_heat_resistance_k_per_w=of_card("thermal_resistance_k_per_w"),
+        class_heat_time_s=of_card("thermal_time_constant_s"),
+        class_throttle_start_k=of_card("throttle_rise_k"),
+        class_throttle_full_k=of_card("throttle_rise_k") + THROTTLE_SPAN_K,
+        class_throttle_floor=of_card("throttled_speed"),
+        class_speed_mps=of_class("speed_mps"),
+        battery_low=scenario.battery_low,
+        battery_high=scenario.battery_high,
+        battery_reserve=scenario.battery_reserve,
+        fetch_share=scenario.radio.fetch_share,
+        round_trip_s=scenario.radio.round_trip_s,
+        round_trip_spread=scenario.radio.round_trip_spread,
+        kv_capacity_tokens=kv_capacity_tokens,
+        chunk_tokens=float(scenario.server.chunk_tokens),
+        iteration_overhead_s=scenario.server.iteration_overhead_s,
+        rate_memory_s=RATE_MEMORY_S,
+    )

@@ -1,0 +1,1 @@
+"""What no policy can beat, and what a policy that knew the future would do."""

@@ -1,0 +1,146 @@
+"""What a SplitInference world is: the values that a scenario fixes, their ranges and their reasons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mei_gym.scenarios.resolve import names as scenario_names
+from mei_gym.scenarios.resolve import resolve as resolve_in
+
+FOLDER = Path(__file__).parent
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Part(BaseModel):
+    """A frozen part of a scenario; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Application(Part):
+    """An application: who runs it, what it asks, and what it needs."""
+
+    share: Share = Field(description="of the users")
+    classes: dict[str, Share] = Field(description="shares of the device classes among its users", min_length=1)
+    lengths: str = Field(description="named fit of prompt and answer lengths (workload.prompts)")
+    ttft_target_s: Positive = Field(description="s, time to the first token that counts as prompt")
+    tpot_target_s: Positive = Field(description="s, time per further token that counts as fluent")
+    leakage_budget: Share = Field(description="leakage accepted; 1: the prompt is no secret")
+    ttft_weight: NotNegative = Field(description="worth of a first token in time")
+    tpot_weight: NotNegative = Field(description="worth of a fluent answer")
+    energy_weight: NotNegative = Field(description="cost of one request's energy allowance")
+    leakage_weight: NotNegative = Field(description="cost of leaking everything over the budget")
+    quality_weight: NotNegative = Field(description="cost of a perplexity twice as high")
+
+
+class DeviceClass(Part):
+    """A class of devices: a device card, and how its owner lives with it."""
+
+    card: str = Field(description="device card or measured device (mei-gym profiles)")
+    pressure_share: Share = Field(description="of the apps' memory, taken by other apps on average")
+    pressure_spread: Share = Field(description="standard deviation of that share")
+    requests_per_charge: Positive = Field(description="requests that a battery should last for, by this use alone")
+    battery_share: Share = Field(description="of a charge that its owner gives to this use")
+    speed_mps: NotNegative = Field(description="m/s, mean speed of its users")
+    layers_from: Literal["flash", "air"] = Field(description="where layers that are not in memory come from")
+    fetch_power_w: NotNegative = Field(description="W, while layers are loaded")
+
+
+class Radio(Part):
+    """The cell; what is left out keeps the default of network.cell.CellParams."""
+
+    round_trip_s: Positive = Field(description="s, radio and backhaul to the edge server and back, median")
+    round_trip_spread: NotNegative = Field(description="standard deviation of its logarithm")
+    fetch_share: Share = Field(description="of the downlink, for layers loaded over the air")
+    cell: dict[str, float] = Field(default_factory=dict, description="values of CellParams, by name")
+
+
+class Server(Part):
+    """The edge server."""
+
+    device: str = Field(description="measured device")
+    running_limit: int = Field(ge=1, le=1024, description="requests in the batch (vLLM: max_num_seqs)")
+    chunk_tokens: int = Field(ge=16, le=8192, description="prompt tokens in one iteration")
+    memory_share: Share = Field(description="of the memory, for weights, keys and values (vLLM: gpu_memory_utilization)")
+    iteration_overhead_s: NotNegative = Field(description="s, scheduler and sampler of one iteration")
+    requests_at_once: int = Field(ge=16, le=4096, description="requests under way, waiting included, before refusal")
+
+
+class Leakage(Part):
+    """Leakage of a cut: `edge` at cut 0, 0 at the last, between them a line from `shallow` to `deep`."""
+
+    edge: Share
+    shallow: Share
+    deep: Share
+    origin: Literal["cited", "measured", "chosen"]
+    source: str
+
+
+class Quality(Part):
+    """Relative rise of perplexity when activations travel with fewer bits."""
+
+    bits_8: NotNegative
+    bits_4: NotNegative
+    origin: Literal["cited", "measured", "chosen"]
+    source: str
+
+
+class SplitInferenceScenario(Part):
+    """A whole world, frozen."""
+
+    name: str
+    summary: str
+    model: str = Field(description="the language model")
+    server: Server
+    radio: Radio
+    users: int = Field(ge=1, le=4096, description="users of the cell")
+    requests_per_s: Positive = Field(description="1/s, of all users together, mean over a day")
+    background_per_s: NotNegative = Field(description="1/s, requests of other cells' users at the server")
+    background_lengths: str = Field(description="named fit of their lengths")
+    day_s: Positive = Field(description="s, how long the day's swell takes; shorter than a day: compressed")
+    day_strength: Share = Field(description="0: no swell; 1: as at ServeGen m-small")
+    activity_spread: NotNegative = Field(description="standard deviation of the logarithm of users' activity")
+    prompt_limit: int = Field(ge=16, le=8192, description="tokens; longer prompts are cut")
+    answer_limit: int = Field(ge=1, le=4096, description="tokens; longer answers are cut")
+    applications: dict[str, Application] = Field(min_length=1, max_length=8)
+    device_classes: dict[str, DeviceClass] = Field(min_length=1, max_length=8)
+    battery_low: Share = Field(description="charge at the beginning: uniform from here")
+    battery_high: Share = Field(description="to here")
+    battery_reserve: Share = Field(description="below this charge a device computes nothing")
+    pressure_time_s: Positive = Field(description="s, correlation time of other apps' memory")
+    lateness: float = Field(gt=1, description="a time this many targets long is worth nothing")
+    leakage: Leakage
+    quality: Quality
+
+    @model_validator(mode="after")
+    def _shares_fit_together(self) -> SplitInferenceScenario:
+        total = sum(each.share for each in self.applications.values())
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(f"the applications' shares add up to {total:g}; 1 is needed")
+        for name, application in self.applications.items():
+            unknown = [each for each in application.classes if each not in self.device_classes]
+            if unknown:
+                known = ", ".join(self.device_classes)
+                raise ValueError(f"application {name} runs on {unknown[0]!r}, which is no device class; known are {known}")
+            inner = sum(application.classes.values())
+            if abs(inner - 1.0) > 1e-6:
+                raise ValueError(f"the device shares of application {name} add up to {inner:g}; 1 is needed")
+        if self.battery_low > self.battery_high:
+            raise ValueError(f"battery_low is {self.battery_low}; at most battery_high, {self.battery_high}, is accepted")
+        return self
+
+
+def resolve(name: str, overrides: dict[str, Any]) -> SplitInferenceScenario:
+    """The scenario of a name or YAML path, with overrides."""
+    return resolve_in(FOLDER, SplitInferenceScenario, name, overrides)
+
+
+def names() -> list[str]:
+    """The scenarios that ship with the package."""
+    return scenario_names(FOLDER)
