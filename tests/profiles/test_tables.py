@@ -1,0 +1,46 @@
+"""The tables of profiles and errors: honest rows, and the committed file is what the code computes."""
+
+from __future__ import annotations
+
+from math import isnan
+from pathlib import Path
+
+import pytest
+
+from mei_gym.costs.errors import errors_of_folder
+from mei_gym.profiles.load import DATA, ProfileError, devices
+from mei_gym.profiles.tables import ALL, ERRORS_FILE, ErrorRow, error_rows, errors_text, profile_rows, read_errors
+
+
+def test_every_device_stands_in_the_table_with_its_origin() -> None:
+    rows = profile_rows()
+    assert {row.device for row in rows} == set(devices())
+    assert {row.origin for row in rows} <= {"measured", "cited", "derived"}
+    assert all(row.origin != "measured" for row in rows if row.model == "any")
+
+
+def test_the_committed_error_table_is_the_one_that_the_code_computes() -> None:
+    committed = read_errors((DATA / ERRORS_FILE).read_text(encoding="utf-8"))
+    computed = errors_of_folder(DATA)
+    assert [row[:5] for row in committed] == [row[:5] for row in computed]
+    for before, now in zip(committed, computed, strict=True):
+        for name in ("median", "p95", "noise_median", "noise_p95"):
+            a, b = getattr(before, name), getattr(now, name)
+            assert (isnan(a) and isnan(b)) or abs(a - b) < 2e-5 + 1e-3 * abs(b), (before, name)
+
+
+def test_an_error_table_is_read_back_as_written() -> None:
+    rows = [ErrorRow("bench", "Llama-2-7B", "prefill", ALL, 3, 0.01, 0.05, 0, 0.5, 0.75)]
+    assert read_errors(errors_text(rows)) == rows
+
+
+def test_a_file_of_other_columns_is_refused() -> None:
+    with pytest.raises(ProfileError, match="has not the columns"):
+        read_errors("a,b\n")
+
+
+def test_a_folder_of_ones_own_brings_its_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = ErrorRow("bench", "Llama-2-7B", "decode", ALL, 3, 0.01, 0.05, 2, 0.02, 0.03)
+    (tmp_path / ERRORS_FILE).write_text(errors_text([row]))
+    monkeypatch.setenv("MEI_GYM_PROFILES", str(tmp_path))
+    assert row in error_rows()
