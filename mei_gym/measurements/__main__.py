@@ -20,9 +20,13 @@ def main(arguments: list[str] | None = None) -> int:
     layers.add_argument("--model", required=True, help="a model of mei_gym.architectures, such as Llama-2-7B")
     layers.add_argument("--device", required=True, help="cpu (one thread) or cuda")
     layers.add_argument("--out", type=Path, default=DATA, help="folder of profiles (default: the package's own)")
-    layers.add_argument("--weights", type=Path, help="a GGUF file; otherwise random weights (SmolLM2-135M on the CPU: its package)")
+    layers.add_argument(
+        "--weights", type=Path, help="a GGUF file; otherwise random weights (SmolLM2-135M on the CPU: its package)"
+    )
     layers.add_argument("--quick", action="store_true", help="one point of each kind")
-    layers.add_argument("--budget", type=float, metavar="S", help="stop after this many seconds; the same command goes on")
+    layers.add_argument(
+        "--budget", type=float, metavar="S", help="stop after this many seconds; the same command goes on"
+    )
     layers.add_argument("--seed", type=int, default=0, help="of held-out points and random weights")
     layers.add_argument("--quiet", action="store_true", help="no progress")
     chosen = parser.parse_args(arguments)

@@ -112,7 +112,9 @@ def rotary_tables(card: Architecture, positions: int, device: Any) -> tuple[Tens
     """Cosine and sine [positions, d / 2] in float32; angle = position * theta^(-2 i / d)."""
     import torch
 
-    frequency = card.rope_theta ** (-torch.arange(0, card.head_size, 2, device=device, dtype=torch.float64) / card.head_size)
+    frequency = card.rope_theta ** (
+        -torch.arange(0, card.head_size, 2, device=device, dtype=torch.float64) / card.head_size
+    )
     angle = torch.arange(positions, device=device, dtype=torch.float64)[:, None] * frequency[None, :]
     return angle.cos().float(), angle.sin().float()
 
@@ -142,7 +144,9 @@ def random_ends(card: Architecture, generator: Any, dtype: Any, device: Any) -> 
     import torch
 
     def normal() -> Tensor:
-        return torch.empty(card.vocabulary, card.hidden_size, dtype=dtype, device=device).normal_(0.0, 0.02, generator=generator)
+        return torch.empty(card.vocabulary, card.hidden_size, dtype=dtype, device=device).normal_(
+            0.0, 0.02, generator=generator
+        )
 
     embedding = normal()
     ones = torch.ones(card.hidden_size, dtype=dtype, device=device)
@@ -161,7 +165,7 @@ def block_pass(
     card: Architecture, weights: BlockWeights, hidden: Tensor, work: Work, chunk_cache: Cache | None,
     decode_cache: Cache | None, rotary: tuple[Tensor, Tensor], kernels: Kernels,
 ) -> Tensor:  # fmt: skip
-    """The block's output [m, h], written over `hidden`; keys and values go to the caches, at the same place each time."""
+    """The block's output [m, h], written over `hidden`; keys and values go to the caches, always to one place."""
     import torch
     from torch.nn.functional import linear
 
@@ -172,7 +176,13 @@ def block_pass(
         end = work.chunk_context + work.chunk_tokens
         keys, values = chunk_cache.keys[:, :end], chunk_cache.values[:, :end]
         query = kernels.rotate_and_store(
-            card, qkv[: work.chunk_tokens], rotary, work.chunk_context, 1, keys[0, work.chunk_context :], values[0, work.chunk_context :]
+            card,
+            qkv[: work.chunk_tokens],
+            rotary,
+            work.chunk_context,
+            1,
+            keys[0, work.chunk_context :],
+            values[0, work.chunk_context :],
         )
         parts.append(chunk_attention(card, query, keys, values))
     if work.batch:

@@ -9,36 +9,47 @@ from typing import Any
 from mei_gym.measurements.clock import event_times
 from mei_gym.measurements.floor import Ceilings
 
+SIDE, STREAM_BYTES = 8192, 2 * 10**9  # of the GPU's product and stream
+CPU_SIDE = 2048
+CEILING_FILL_S = 0.2  # chosen: long enough that the clocks have settled
+
 
 def gpu_ceilings() -> tuple[Ceilings, dict[str, Any]]:
     """Ceilings of the current GPU in bf16, and what was seen of each."""
     import torch
 
-    side = 8192
-    a, b = (torch.randn(side, side, device="cuda", dtype=torch.bfloat16) for _ in range(2))
-    out = torch.empty_like(a)
-    product = event_times(lambda: torch.mm(a, b, out=out), lambda: None, 0.2)
-    del a, b, out
-    size = 2 * 10**9
-    source = torch.randint(0, 255, (size // 8,), device="cuda", dtype=torch.int64)
-    target = torch.empty_like(source)
-    copy = event_times(lambda: target.copy_(source), lambda: None, 0.2)
-    halves = source.view(torch.float32).view(-1, 1000)
-    read = event_times(lambda: halves.amax(dim=1), lambda: None, 0.2)
-    del source, target, halves
+    product_s = _gpu_product_s()
+    copy_s, read_s = _gpu_stream_s()
     torch.cuda.empty_cache()
     seen = {
-        "matmul_flops": 2 * side**3 / product.p10_s,
-        "copy_bytes_per_s": 2 * size / copy.p10_s,
-        "read_bytes_per_s": size / read.p10_s,
+        "matmul_flops": 2 * SIDE**3 / product_s,
+        "copy_bytes_per_s": 2 * STREAM_BYTES / copy_s,
+        "read_bytes_per_s": STREAM_BYTES / read_s,
     }
     cache = torch.cuda.get_device_properties(0).L2_cache_size
     how = (
-        "flops: 8192^3 bf16 product on random data; bandwidth: the better of a 2 GB device copy (read and written bytes) "
-        "and a 2 GB read (row maxima of float32); the fastest tenth of the repeats"
+        "flops: 8192^3 bf16 product on random data; bandwidth: the better of a 2 GB device copy (read and written "
+        "bytes) and a 2 GB read (row maxima of float32); the fastest tenth of the repeats"
     )
     best = max(seen["copy_bytes_per_s"], seen["read_bytes_per_s"])
     return Ceilings(seen["matmul_flops"], best, float(cache), how), seen
+
+
+def _gpu_product_s() -> float:
+    import torch
+
+    a, b = (torch.randn(SIDE, SIDE, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    out = torch.empty_like(a)
+    return event_times(lambda: torch.mm(a, b, out=out), lambda: None, CEILING_FILL_S).p10_s
+
+
+def _gpu_stream_s() -> tuple[float, float]:
+    import torch
+
+    source = torch.randint(0, 255, (STREAM_BYTES // 8,), device="cuda", dtype=torch.int64)
+    target, rows = torch.empty_like(source), source.view(torch.float32).view(-1, 1000)
+    copy = event_times(lambda: target.copy_(source), lambda: None, CEILING_FILL_S)
+    return copy.p10_s, event_times(lambda: rows.amax(dim=1), lambda: None, CEILING_FILL_S).p10_s
 
 
 def cpu_ceilings() -> tuple[Ceilings, dict[str, Any]]:
@@ -53,7 +64,7 @@ def cpu_ceilings() -> tuple[Ceilings, dict[str, Any]]:
             times.append(time.process_time() - start)
         return min(times)
 
-    side, size = 2048, 2 * 10**9
+    side, size = CPU_SIDE, STREAM_BYTES
     a, b = torch.randn(side, side), torch.randn(side, side)
     out = torch.empty_like(a)
     product_s = best_s(lambda: torch.mm(a, b, out=out), 12)

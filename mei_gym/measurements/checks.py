@@ -1,10 +1,10 @@
 """Is the block right? What must hold on this device before its times mean anything.
 
-    continuation   prefill of T tokens then a decode of one = prefill of T + 1, at the last position
-    control        ... and it must not, when the cache is emptied in between
-    chunked        prefill of T/2 then a chunk of T/2 with that context = prefill of T
-    reference      the block in the measured dtype and kernels = the plain block in float32
-    mixed          a chunk and decodes in one pass = each of them alone
+continuation   prefill of T tokens then a decode of one = prefill of T + 1, at the last position
+control        ... and it must not, when the cache is emptied in between
+chunked        prefill of T/2 then a chunk of T/2 with that context = prefill of T
+reference      the block in the measured dtype and kernels = the plain block in float32
+mixed          a chunk and decodes in one pass = each of them alone
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from __future__ import annotations
 from typing import Any
 
 from mei_gym.architectures import Architecture
-from mei_gym.measurements.blocks import BlockWeights, Cache, Kernels, Work, block_pass, empty_cache, plain_kernels, rotary_tables
+from mei_gym.measurements.blocks import (
+    BlockWeights,
+    Cache,
+    Kernels,
+    Work,
+    block_pass,
+    empty_cache,
+    plain_kernels,
+    rotary_tables,
+)
 
 TOLERANCE = 5e-2  # bf16 (llm.md, section 8); float32 lies far below
 TOKENS = 48
@@ -49,7 +58,7 @@ def block_errors(card: Architecture, weights: BlockWeights, kernels: Kernels, to
     prefill(x[:tokens], beside)
     work = Work(tokens, 0, 1, tokens)
     together = block_pass(card, weights, torch.cat((x[:tokens], x[tokens:])), work, both, beside, rotary, kernels)
-    exact = BlockWeights(*(None if part is None else part.float() for part in weights))
+    exact = BlockWeights._make(None if part is None else part.float() for part in weights)
     room = empty_cache(card, 1, tokens + 1, torch.float32, device)
     with sdpa_kernel(SDPBackend.MATH):
         reference = block_pass(card, exact, x.float().clone(), Work(tokens + 1), room, None, rotary, plain_kernels())
@@ -68,7 +77,9 @@ def refuse_wrong(errors: dict[str, float]) -> None:
         if name == "control" and not error > TOLERANCE:
             raise RuntimeError(f"a decode from an emptied cache differs by {error:.2g} only: the cache is not read")
         if name != "control" and not error < TOLERANCE:
-            raise RuntimeError(f"the block is wrong here: {name} has a relative error of {error:.2g}, expected < {TOLERANCE}")
+            raise RuntimeError(
+                f"the block is wrong here: {name} has a relative error of {error:.2g}, expected < {TOLERANCE}"
+            )
 
 
 def _error(found: Any, expected: Any, residual: Any) -> float:

@@ -1,7 +1,7 @@
 """How long something takes: repeated, and told as median, 10th and 90th percentile.
 
-On a CPU the time is the process's own CPU time (the machine may be shared), with wall time beside it. On a GPU it is the
-time between two events around the replay of a CUDA graph, so that launch gaps of the host are not in it.
+On a CPU the time is the process's own CPU time (the machine may be shared), with wall time beside it. On a GPU it is
+the time between two events around the replay of a CUDA graph, so that launch gaps of the host are not in it.
 """
 
 from __future__ import annotations

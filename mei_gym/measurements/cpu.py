@@ -42,7 +42,9 @@ class CpuEngine:
 
     mode, dtype_name, value_bytes, threads = "cpu", "float32", 4, 1
 
-    def __init__(self, card: Architecture, points: list[Point], seed: int, ceilings: Ceilings, real: Any = None) -> None:
+    def __init__(
+        self, card: Architecture, points: list[Point], seed: int, ceilings: Ceilings, real: Any = None
+    ) -> None:
         """Random weights unless `real` (weights.RealWeights) is given."""
         import torch
 
@@ -109,7 +111,9 @@ class CpuEngine:
         for weights in self.chain:
             chunk, decodes = self._caches(point)
 
-            def lap(weights: BlockWeights = weights, chunk: Cache | None = chunk, decodes: Cache | None = decodes) -> None:
+            def lap(
+                weights: BlockWeights = weights, chunk: Cache | None = chunk, decodes: Cache | None = decodes
+            ) -> None:
                 block_pass(self.card, weights, hidden, work, chunk, decodes, self.rotary, self.kernels)
 
             laps.append(lap)
@@ -118,7 +122,10 @@ class CpuEngine:
     def _caches(self, point: Point) -> tuple[Cache | None, Cache | None]:
         work = work_of(point)
         found: list[Cache | None] = []
-        for batch, slots in ((min(work.chunk_tokens, 1), work.chunk_context + work.chunk_tokens), (work.batch, work.context_tokens + 1)):
+        for batch, slots in (
+            (min(work.chunk_tokens, 1), work.chunk_context + work.chunk_tokens),
+            (work.batch, work.context_tokens + 1),
+        ):
             cache = empty_cache(self.card, batch, slots, self.dtype, self.device) if batch else None
             if cache:
                 cache.keys.normal_(generator=self.generator)
@@ -139,7 +146,10 @@ class CpuEngine:
         seen = [hidden.nbytes / 16]
         for weights in self.chain:
             chunk, decodes = self._caches(point)
-            seen.append(block_pass(self.card, weights, hidden, work_of(point), chunk, decodes, self.rotary, self.kernels).nbytes / 16)
+            seen.append(
+                block_pass(self.card, weights, hidden, work_of(point), chunk, decodes, self.rotary, self.kernels).nbytes
+                / 16
+            )
         return (seen + [seen[-1]] * self.card.layers)[: self.card.layers + 1]
 
     def kv_bytes_per_token(self) -> float:

@@ -23,7 +23,9 @@ class Ceilings(NamedTuple):
     how: str
 
 
-def violation(time_s: float, flops: float, least_bytes: float, working_set_bytes: float, ceilings: Ceilings) -> str | None:
+def violation(
+    time_s: float, flops: float, least_bytes: float, working_set_bytes: float, ceilings: Ceilings
+) -> str | None:
     """Why a time is impossible, in one sentence; None when it is possible."""
     if not time_s > 0.0:
         return f"a time of {time_s} s is not positive"
@@ -32,5 +34,6 @@ def violation(time_s: float, flops: float, least_bytes: float, working_set_bytes
     bandwidth = least_bytes / time_s
     beyond_cache = working_set_bytes > ceilings.last_level_cache_bytes
     if beyond_cache and bandwidth > BANDWIDTH_MARGIN * ceilings.bandwidth_bytes_per_s:
-        return f"{bandwidth:.4g} bytes/s is more than 1.05 times the {ceilings.bandwidth_bytes_per_s:.4g} of the best stream"
+        most = f"{BANDWIDTH_MARGIN} times the {ceilings.bandwidth_bytes_per_s:.4g} of the best stream"
+        return f"{bandwidth:.4g} bytes/s is more than {most}"
     return None

@@ -5,7 +5,7 @@ Imported only on a machine with Triton; `blocks.py` has the same operations in p
 GPU compares the two before it measures.
 """
 
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportIndexIssue=false
 from __future__ import annotations
 
 import triton

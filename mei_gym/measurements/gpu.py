@@ -51,7 +51,9 @@ class GpuEngine:
 
     mode, dtype_name, value_bytes, threads = "graph", "bfloat16", 2, None
 
-    def __init__(self, card: Architecture, points: list[Point], seed: int, ceilings: Ceilings, real: Any = None) -> None:
+    def __init__(
+        self, card: Architecture, points: list[Point], seed: int, ceilings: Ceilings, real: Any = None
+    ) -> None:
         """Random weights unless `real` (weights.RealWeights) is given; keys and values for the largest point."""
         import torch
 
@@ -73,28 +75,37 @@ class GpuEngine:
         )
         head_copies = math.ceil(CHAIN_OVER_CACHE * ceilings.last_level_cache_bytes / self.ends.head.nbytes)
         self.heads = [self.ends] + [self.ends._replace(head=self.ends.head.clone()) for _ in range(head_copies - 1)]
-        self.rotary = rotary_tables(card, max(p.chunk_context + p.context_tokens + p.tokens for p in points) + 2, self.device)
+        self.rotary = rotary_tables(
+            card, max(p.chunk_context + p.context_tokens + p.tokens for p in points) + 2, self.device
+        )
         free, _ = torch.cuda.mem_get_info()
         fits = [p for p in points if self._pool_values(p) * self.value_bytes < 0.7 * free]
         self.too_large = [p for p in points if p not in fits]
         values = max(self._pool_values(p) for p in fits)
         self.pool = torch.empty(values, dtype=self.dtype, device=self.device).normal_(generator=self.generator)
-        self.runtime = f"torch scaled_dot_product_attention (flash), cuBLAS products, {self.kernels.name} small operations"
+        self.runtime = (
+            f"torch scaled_dot_product_attention (flash), cuBLAS products, {self.kernels.name} small operations"
+        )
 
     def _random(self) -> BlockWeights:
         return random_block(self.card, self.generator, self.dtype, self.device)
 
     def _moved(self, weights: BlockWeights) -> BlockWeights:
-        return BlockWeights(*(None if part is None else part.to(self.device, self.dtype) for part in weights))
+        return BlockWeights._make(None if part is None else part.to(self.device, self.dtype) for part in weights)
 
     def _pool_values(self, point: Point) -> int:
         if point.phase in ("head", "embedding"):
             return 0
-        return len(self.chain) * sum(batch * slots for batch, slots in self._cache_shapes(point)) * 2 * self.card.kv_width
+        return (
+            len(self.chain) * sum(batch * slots for batch, slots in self._cache_shapes(point)) * 2 * self.card.kv_width
+        )
 
     def _cache_shapes(self, point: Point) -> tuple[tuple[int, int], tuple[int, int]]:
         work = work_of(point)
-        return (min(work.chunk_tokens, 1), work.chunk_context + work.chunk_tokens), (work.batch, work.context_tokens + 1)
+        return (min(work.chunk_tokens, 1), work.chunk_context + work.chunk_tokens), (
+            work.batch,
+            work.context_tokens + 1,
+        )
 
     def _caches(self, point: Point) -> list[tuple[Cache | None, Cache | None]]:
         """A cache for the chunk and one for the decodes, of every block of the chain, cut from the pool."""

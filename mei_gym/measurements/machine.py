@@ -19,7 +19,18 @@ GPU_SLUGS = {  # what the driver calls them: what people call them
     "NVIDIA A100-SXM4-40GB": "a100-sxm-40gb",
 }
 PACKAGES = ("torch", "numpy", "triton", "gguf", "nvidia-ml-py")
-CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_fp16", "asimd", "sve")
+CPU_FLAGS = (
+    "avx2",
+    "avx512f",
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx512_fp16",
+    "amx_tile",
+    "amx_bf16",
+    "amx_fp16",
+    "asimd",
+    "sve",
+)
 
 
 def versions() -> dict[str, str]:
@@ -55,11 +66,20 @@ def cpu_information(text: str | None = None) -> dict[str, Any]:
 
 def cpu_slug(information: dict[str, Any], threads: int) -> str:
     """A slug that says no more than the CPU tells: a hypervisor may hide which one it is."""
-    name = information["name"].replace("(R)", "").replace("(TM)", "").replace("CPU", "").replace("Processor", "").split("@")[0]
+    name = (
+        information["name"]
+        .replace("(R)", "")
+        .replace("(TM)", "")
+        .replace("CPU", "")
+        .replace("Processor", "")
+        .split("@")[0]
+    )
     telling = "amx" if "amx_tile" in information["flags"] else "avx512" if "avx512f" in information["flags"] else ""
     words = name.split()
     unnamed = not any(any(letter.isdigit() for letter in word) for word in words)
-    parts = [word for word in words if word.lower() not in ("intel", "amd")] + ([telling] if unnamed and telling else [])
+    parts = [word for word in words if word.lower() not in ("intel", "amd")] + (
+        [telling] if unnamed and telling else []
+    )
     return f"{slug(' '.join(parts)) or 'cpu'}-{threads}t"
 
 
@@ -81,5 +101,9 @@ def load_average() -> list[float]:
 def command_line() -> str:
     """The command as it was typed, without the interpreter's folder."""
     program = Path(sys.argv[0])
-    name = f"python -m {program.parent.parent.name}.{program.parent.name}" if program.name == "__main__.py" else program.name
+    name = (
+        f"python -m {program.parent.parent.name}.{program.parent.name}"
+        if program.name == "__main__.py"
+        else program.name
+    )
     return " ".join([name, *sys.argv[1:]])

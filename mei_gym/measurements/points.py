@@ -13,8 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mei_gym.architectures import Architecture
+
 CHUNK_CONTEXT = {512: 0, 1024: 512}  # mixed rows: context of the decoding requests -> context before the chunk
 
+CPU_SMALL = (1, 2, 3, 4, 6, 7, 9, 10, 12, 13, 15, 16)  # one thread: products get dearer in steps of 3 tokens up to 15
 PREFILL_SMALL = (1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 64)
 DECODE_BATCHES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256)
 DECODE_CONTEXTS = (16, 128, 256, 512, 1024, 1536, 2048, 4096)
@@ -37,7 +40,11 @@ class Point(NamedTuple):
     @property
     def rows(self) -> int:
         """Tokens that the linear layers see."""
-        return self.tokens * self.batch if self.phase == "decode" else self.tokens + (self.batch if self.phase == "mixed" else 0)
+        return (
+            self.tokens * self.batch
+            if self.phase == "decode"
+            else self.tokens + (self.batch if self.phase == "mixed" else 0)
+        )
 
 
 def gpu_points(seed: int, quick: bool) -> list[Point]:
@@ -54,7 +61,11 @@ def gpu_points(seed: int, quick: bool) -> list[Point]:
     mixed = [Point("mixed", "heldout", t, b, c) for t in (256, 512) for b in (8, 32, 64, 128) for c in CHUNK_CONTEXT]
     rng = np.random.default_rng(seed)
     known = {p.tokens for p in prefill}
-    heldout = [Point("prefill", "heldout", n) for lo, hi, k in ((2, 64, 5), (65, 512, 6), (513, 4095, 6)) for n in _draw(rng, lo, hi, k, known)]
+    heldout = [
+        Point("prefill", "heldout", n)
+        for lo, hi, k in ((2, 64, 5), (65, 512, 6), (513, 4095, 6))
+        for n in _draw(rng, lo, hi, k, known)
+    ]
     pairs = set()
     while len(pairs) < 18:
         b, c = (int(round(2 ** rng.uniform(0, top))) for top in (8, 12))
@@ -71,22 +82,47 @@ def cpu_points(seed: int, quick: bool, contexts: tuple[int, ...] = (16, 64, 128,
     """Points of one CPU thread: shorter prompts, small batches."""
     if quick:
         return [p for p in _quick(seed) if p.tokens <= 64 and p.batch <= 2 and p.phase != "mixed"]
-    knots = (1, 2, 4, 8, 16, 32, 64, 96, 128, 160, 192, 256, 384, 512, 768, 1024)
+    long = (20, 24, 32, 48, 64, 80, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024)
+    knots = (*CPU_SMALL, *long)
     prefill = [Point("prefill", "knot", n) for n in knots]
-    decode = [Point("decode", "knot", 1, b, c) for b in (1, 2, 4) for c in contexts]
-    head = [Point("head", "knot", n) for n in (1, 2, 4, 8, 16)]
+    decode = [Point("decode", "knot", 1, b, c) for b in (1, 2, 3, 4) for c in contexts]
+    head = [Point("head", "knot", n) for n in (1, 2, 3, 4, 6, 7, 9, 12, 16)]
     embedding = [Point("embedding", "knot", n) for n in (1, 4, 16, 64, 256, 1024)]
     rng = np.random.default_rng(seed)
-    heldout = [Point("prefill", "heldout", n) for lo, hi, k in ((3, 64, 4), (65, 512, 4), (513, 1023, 2)) for n in _draw(rng, lo, hi, k, set(knots))]
+    heldout = [
+        Point("prefill", "heldout", n)
+        for lo, hi, k in ((3, 64, 4), (65, 512, 4), (513, 1023, 2))
+        for n in _draw(rng, lo, hi, k, set(knots))
+    ]
     pairs = set()
     while len(pairs) < 8:
         b, c = int(rng.integers(1, 5)), int(round(2 ** rng.uniform(4, 11)))
         if c not in contexts:
             pairs.add((b, c))
     heldout += [Point("decode", "heldout", 1, b, c) for b, c in sorted(pairs)]
-    heldout += [Point("head", "heldout", n) for n in (3, 6, 12)] + [Point("embedding", "heldout", n) for n in (10, 100)]
-    again = [p._replace(role="repeat") for p in (prefill[4:14:2] + decode[1::3] + head[:1])]
+    heldout += [Point("head", "heldout", n) for n in (5, 8)] + [Point("embedding", "heldout", n) for n in (10, 100)]
+    again = [p._replace(role="repeat") for p in (prefill[3::4] + decode[1::4] + head[:1])]
     return prefill + decode + head + embedding + heldout + again
+
+
+def work_amount(card: Architecture, point: Point, value_bytes: int) -> tuple[float, float, float]:
+    """FLOPs and bytes of a point by the architecture's formulas, and the fewest bytes that must move."""
+    w = v = float(value_bytes)
+    tokens, batch, context = point.tokens, point.batch, point.context_tokens
+    matrices, kv = w * card.block_matrix_weights, 2.0 * v * card.kv_width
+    if point.phase == "embedding":
+        return 0.0, card.embedding_bytes(tokens, w, v), 0.0
+    if point.phase == "head":
+        return card.head_flops(tokens), card.head_bytes(tokens, w, v), w * card.head_weights
+    if point.phase == "prefill":
+        return card.prefill_flops(tokens, context), card.prefill_bytes(tokens, context, w, v), matrices + kv * context
+    decode = card.decode_flops(batch, context), card.decode_bytes(batch, context, w, v)
+    if point.phase == "decode":
+        return *decode, matrices + kv * batch * context
+    before = point.chunk_context
+    flops = card.prefill_flops(tokens, before) + decode[0]
+    moved = card.prefill_bytes(tokens, before, w, v) + decode[1] - matrices
+    return flops, moved, matrices + kv * (before + batch * context)
 
 
 def _quick(seed: int) -> list[Point]:

@@ -154,4 +154,7 @@ def cpu_meter() -> tuple[CpuMeter | None, str]:
     try:
         return CpuMeter(), ""
     except OSError as error:
-        return None, f"no energy counter: {RAPL} {error.strerror or 'is unreadable'}; the machine is virtual or forbids it"
+        return (
+            None,
+            f"no energy counter: {RAPL} {error.strerror or 'is unreadable'}; the machine is virtual or forbids it",
+        )

@@ -65,7 +65,9 @@ def csv_text(rows: Iterable[Row], header: bool = True) -> str:
     if header:
         writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([f"{value:.7g}" if isinstance(value, float) and value < 1e-3 else _plain(value) for value in row])
+        writer.writerow(
+            [f"{value:.7g}" if isinstance(value, float) and value < 1e-3 else _plain(value) for value in row]
+        )
     return out.getvalue()
 
 
@@ -79,7 +81,7 @@ def read_rows(text: str) -> list[Row]:
     if tuple(lines[0].strip().split(",")) != COLUMNS:
         raise RecordError(f"a partial profile begins with {lines[0].strip()!r}, expected {','.join(COLUMNS)}")
     kinds = (str, int, str, int, int, int, float, float, float, int, str, float, float)
-    return [Row(*(kind(value) for kind, value in zip(kinds, line))) for line in csv.reader(lines[1:])]
+    return [Row._make(kind(value) for kind, value in zip(kinds, line)) for line in csv.reader(lines[1:])]
 
 
 class Campaign:
@@ -124,11 +126,11 @@ class Campaign:
         """Whether the point was measured already."""
         return tuple(key) in self.done
 
-    def add(self, row: Row) -> None:
-        """Append a row to the partial file at once; a failed append leaves the file as it was."""
-        append_whole(self.partial, csv_text([row], header=False))
-        self.rows.append(row)
-        self.done.add(key_of(row))
+    def add(self, *rows: Row) -> None:
+        """Append a point's rows to the partial file at once; a failed append leaves the file as it was."""
+        append_whole(self.partial, csv_text(rows, header=False))
+        self.rows.extend(rows)
+        self.done.update(key_of(row) for row in rows)
 
     def note(self, kind: str, **values: Any) -> None:
         """Keep something for the JSON that is not a row (a power point, a wall time), over a kill too."""
@@ -201,7 +203,9 @@ def clear_errors(path: Path):
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RecordError(f"the disk is full: {path} was not written, and the profile that was there is unchanged") from None
+            raise RecordError(
+                f"the disk is full: {path} was not written, and the profile that was there is unchanged"
+            ) from None
         raise RecordError(f"{path} could not be written: {error.strerror or error}") from None
 
 

@@ -50,7 +50,6 @@ def load_gguf(card: Architecture, path: Path) -> RealWeights:
         raise FileNotFoundError(f"no weights file {path}; {HOW_TO_GET}")
     try:
         from gguf import GGUFReader
-        from gguf.quants import dequantize
     except ImportError:
         raise ImportError("reading weights needs the package gguf: pip install 'mei-gym[measure]'") from None
     with path.open("rb") as file:
@@ -58,21 +57,18 @@ def load_gguf(card: Architecture, path: Path) -> RealWeights:
             raise ValueError(f"{path} is not a GGUF file")
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    arrays: dict[str, np.ndarray] = {}
-    for tensor in GGUFReader(path).tensors:
-        shape = [int(n) for n in tensor.shape[::-1]]
-        arrays[tensor.name] = np.ascontiguousarray(dequantize(tensor.data, tensor.tensor_type).reshape(shape), dtype=np.float32)
-    return RealWeights(*_assembled(card, arrays, path), digest)
+    return RealWeights(*_assembled(card, {tensor.name: tensor for tensor in GGUFReader(path).tensors}, path), digest)
 
 
-def _assembled(card: Architecture, arrays: dict[str, np.ndarray], path: Path) -> tuple[EndWeights, list[BlockWeights]]:
+def _assembled(card: Architecture, stored: dict[str, Any], path: Path) -> tuple[EndWeights, list[BlockWeights]]:
     import torch
+    from gguf.quants import dequantize
 
-    def take(name: str, *shape: int) -> Any:
-        if name not in arrays or arrays[name].shape != shape:
-            found = arrays[name].shape if name in arrays else "nothing"
+    def take(name: str, *shape: int) -> np.ndarray:
+        found = tuple(int(n) for n in stored[name].shape[::-1]) if name in stored else "nothing"
+        if found != shape:
             raise ValueError(f"{path} holds {found} as {name}, expected {shape} for {card.name}")
-        return arrays[name]
+        return dequantize(stored[name].data, stored[name].tensor_type).reshape(shape)
 
     def tensor(array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.array(array, dtype=np.float32, order="C"))
@@ -95,7 +91,7 @@ def _assembled(card: Architecture, arrays: dict[str, np.ndarray], path: Path) ->
                 down=tensor(take(f"blk.{i}.ffn_down.weight", h, f)),
             )
         )
-    beyond = [name for name in arrays if re.match(rf"blk\.{card.layers}\.", name)]
+    beyond = [name for name in stored if re.match(rf"blk\.{card.layers}\.", name)]
     if beyond:
         raise ValueError(f"{path} has more than the {card.layers} blocks of {card.name}")
     embedding = tensor(take("token_embd.weight", card.vocabulary, h))

@@ -1,0 +1,106 @@
+"""A whole campaign on a tiny architecture: what it writes is what a profile must be."""
+
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from mei_gym.architectures import ARCHITECTURES, Architecture  # noqa: E402
+from mei_gym.measurements import ceilings, clock, cpu, layers  # noqa: E402
+from mei_gym.measurements.__main__ import main  # noqa: E402
+from mei_gym.measurements.floor import Ceilings  # noqa: E402
+from mei_gym.measurements.layers import measure_layers  # noqa: E402
+from mei_gym.profiles.load import load_profile  # noqa: E402
+
+TINY = Architecture("Tiny-Test", 3, 64, 4, 2, 16, 96, 128, False, False, 1e4, 1e-5)
+GENEROUS = Ceilings(1e18, 1e18, 1e6, "invented")
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setitem(ARCHITECTURES, TINY.name, TINY)
+    monkeypatch.setattr(ceilings, "cpu_ceilings", lambda: (GENEROUS, {}))
+    monkeypatch.setattr(clock, "CPU_REPEATS", (5, 6))
+
+
+def measured(tmp_path, **options):
+    return measure_layers("tiny-test", "cpu", tmp_path, quick=True, progress=False, **options)
+
+
+def test_a_campaign_writes_a_profile_that_the_loader_accepts(tmp_path, monkeypatch):
+    path = measured(tmp_path)
+    monkeypatch.setenv("MEI_GYM_PROFILES", str(tmp_path))
+    profile = load_profile(path.parent.name, "Tiny-Test")
+    phases = {str(phase) for phase in profile.columns["phase"]}
+    assert phases == {"prefill", "decode", "head", "embedding"}
+    assert {str(role) for role in profile.columns["role"]} == {"knot", "heldout", "repeat"}
+
+
+def test_memory_is_what_the_tensors_hold(tmp_path):
+    path = measured(tmp_path)
+    memory = json.loads(path.with_suffix(".json").read_text())["memory"]
+    assert memory["activation_bytes_per_cut"] == [64 * 4.0] * (TINY.layers + 1)
+    assert memory["kv_bytes_per_token_per_layer"] == TINY.kv_bytes(4.0)
+    assert memory["weight_bytes"]["block"]["16"] == 2 * TINY.block_weights
+    four_bits = TINY.block_matrix_weights * (0.5 + 4 / 64) + 2 * 2 * TINY.hidden_size
+    assert memory["weight_bytes"]["block"]["4"] == four_bits
+
+
+def test_a_killed_campaign_measures_only_what_is_left(tmp_path, monkeypatch):
+    calls = []
+    times = cpu.CpuEngine.times
+
+    def counted(self, point, expected_s):
+        calls.append(point)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return times(self, point, expected_s)
+
+    monkeypatch.setattr(cpu.CpuEngine, "times", counted)
+    with pytest.raises(KeyboardInterrupt):
+        measured(tmp_path)
+    assert not list(tmp_path.glob("*/*.csv"))
+    before = list(calls)
+    path = measured(tmp_path)
+    assert not set(before[:3]) & set(calls[4:])
+    assert len(path.read_text().splitlines()) == 1 + len(layers.cpu_points(0, True))
+
+
+def test_a_spent_budget_leaves_a_usable_profile_and_goes_on_later(tmp_path):
+    path = measured(tmp_path, budget_s=1e-9)
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert (card["rows"], card["not_measured"]["left_by_budget"]) == (0, len(layers.cpu_points(0, True)))
+    path = measured(tmp_path)
+    assert json.loads(path.with_suffix(".json").read_text())["not_measured"]["left_by_budget"] == 0
+
+
+def test_rows_below_the_physical_floor_are_reported_and_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        ceilings, "cpu_ceilings", lambda: (Ceilings(1.0, 1e18, 1e6, "a device that computes nothing"), {})
+    )
+    path = measured(tmp_path)
+    assert {line.split(",")[0] for line in path.read_text().splitlines()[1:]} == {"embedding"}
+    refused = json.loads(path.with_suffix(".json").read_text())["refused"]
+    assert len(refused) == len(layers.cpu_points(0, True)) - 1
+    assert "more than the 1 of the best matrix product" in refused[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "budget", "sentence"),
+    [
+        ("lama-2-7b", "cpu", None, "did you mean 'Llama-2-7B'?"),
+        ("tiny-test", "gpu", None, "there are cpu and cuda"),
+        ("tiny-test", "cpu", -1.0, "a budget of -1.0 s measures nothing"),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence(tmp_path, model, device, budget, sentence):
+    with pytest.raises(ValueError, match=r"^[^\n]+$") as refused:
+        measure_layers(model, device, tmp_path, budget_s=budget)
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_cuda_without_a_gpu_is_refused(tmp_path, capsys):
+    assert main(["layers", "--model", "tiny-test", "--device", "cuda", "--out", str(tmp_path)]) == 2
+    assert "needs an NVIDIA GPU" in capsys.readouterr().err
