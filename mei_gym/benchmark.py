@@ -212,7 +212,7 @@ def speed(make: Callable[[], Shell], lanes: int, effort: Effort) -> dict[str, An
         "steps_per_s": statistics.median(wall),
         "slowest": min(wall),
         "fastest": max(wall),
-        "steps_per_cpu_s": statistics.median(processor_time),
+        "steps_per_core_s": statistics.median(processor_time),
         "resets_per_s": lanes / reset_s,
     }
 

@@ -14,7 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
-WIDTH = 100  # columns of every table
+from mei_gym.terminal import show, show_json
+
 REFUSED = 2  # exit code of a wrong word; 1: the verb ran and what it found is not well
 
 #: A wrong option or argument: what typer's own refusals have in common, in its releases with click and without.
@@ -85,8 +86,7 @@ def profiles(
 
     rows = [row._asdict() for row in (error_rows() if errors else profile_rows())]
     title = "Errors of the cost model on held-out points" if errors else "Profiles"
-    pairs = "errors: median, 95th percentile; noise: of points measured twice"
-    show(rows if as_json else [_paired(row) for row in rows], f"{title} ({pairs})", as_json)
+    show(rows if as_json else [_paired(row) for row in rows], f"{title}; %: median/95th percentile", as_json)
 
 
 def _paired(row: dict[str, Any]) -> dict[str, Any]:
@@ -96,9 +96,9 @@ def _paired(row: dict[str, Any]) -> dict[str, Any]:
         if name.endswith("median"):
             p95 = row[name.replace("median", "p95")]
             kind = name.removesuffix("median").strip("_") or "error"
-            shown[f"{kind} %"] = "" if value != value else f"{100 * value:.1f}, {100 * p95:.1f}"
+            shown[f"{kind} %"] = "" if value != value else f"{100 * value:.1f}/{100 * p95:.1f}"
         elif not name.endswith("p95") and name != "machine":
-            shown[name] = value
+            shown[name] = value[:10] if name == "date" else value
     return shown
 
 
@@ -166,47 +166,6 @@ def doctor(as_json: AsJson = False) -> None:
     show([check._asdict() for check in checks], "This machine", as_json)
     if any(check.state == "wrong" for check in checks):
         raise typer.Exit(1)
-
-
-def show(rows: Sequence[dict[str, Any]], title: str, as_json: bool = False) -> None:
-    """Print rows of the same keys as a table, or as JSON."""
-    if as_json:
-        show_json(rows)
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in rows[0] if rows else ():
-        numbers = all(isinstance(row[name], int | float | None) for row in rows)
-        short = max(len(_cell(row[name])) for row in rows) <= 24
-        table.add_column(name.replace("_", " "), justify="right" if numbers else "left", overflow="fold", no_wrap=short)
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    console = Console(width=WIDTH, markup=False, highlight=False, emoji=False)
-    console.print(table if rows else f"{title}: none.")
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return str(value)
-
-
-def show_json(value: Any) -> None:
-    """Print a value as JSON, NumPy's numbers among it."""
-    import json
-
-    typer.echo(json.dumps(value, indent=1, default=lambda number: number.item()))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

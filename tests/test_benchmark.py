@@ -56,7 +56,7 @@ def test_the_second_start_finds_what_the_first_compiled():
 
 
 def test_the_whole_benchmark_fills_every_table(monkeypatch):
-    row = {"steps_per_s": 1000.0, "slowest": 900.0, "fastest": 1100.0, "steps_per_cpu_s": 1000.0, "resets_per_s": 10.0}
+    row = {"steps_per_s": 1000.0, "slowest": 900.0, "fastest": 1100.0, "steps_per_core_s": 1000.0, "resets_per_s": 10.0}
     monkeypatch.setattr("mei_gym.benchmark.startup", lambda id: [{"start": "cold"}])
     monkeypatch.setattr("mei_gym.benchmark.speed", lambda make, lanes, effort: dict(row))
     monkeypatch.setattr("mei_gym.benchmark.ppo_share", lambda id, lanes, effort: {"lanes": lanes})
