@@ -40,6 +40,13 @@ class Out(NamedTuple):
     final_elapsed: np.ndarray  # i8[lane]
 
 
+@scalar
+def copy_row(source, target, lane):
+    """Copy a lane's row; element by element, which allocates nothing."""
+    for column in range(source.shape[1]):
+        target[lane, column] = source[lane, column]
+
+
 def lane_verbs(reset: Any, step: Any, observe: Any, mask: Any) -> tuple[Any, Any]:
     """An environment's four rules made into two verbs of a lane: `begin_lane` and `step_lane`."""
 
@@ -69,9 +76,9 @@ def lane_verbs(reset: Any, step: Any, observe: Any, mask: Any) -> tuple[Any, Any
         observe(params, state, lane, out.observation[lane])
         mask(params, state, lane, out.mask[lane])
         if autoreset == SAME_STEP and (terminated or truncated):
-            out.final_observation[lane, :] = out.observation[lane]
-            out.final_info[lane, :] = out.info[lane]
-            out.final_mask[lane, :] = out.mask[lane]
+            copy_row(out.observation, out.final_observation, lane)
+            copy_row(out.info, out.final_info, lane)
+            copy_row(out.mask, out.final_mask, lane)
             out.final_elapsed[lane] = out.elapsed[lane]
             begin_lane(params, state, out, lane)
         out.reward[lane] = reward

@@ -15,7 +15,9 @@ from mei_gym.compiled import scalar
 from mei_gym.network.channel import correlated
 
 # Purposes of draws, 400-499.
-USER_APPLICATION, USER_CLASS, USER_BATTERY, USER_PRESSURE, USER_LOADED, PRESSURE_DRIFT = 400, 401, 402, 403, 404, 405
+USER_APPLICATION, USER_CLASS, USER_BATTERY, USER_PRESSURE, USER_LOADED, PRESSURE_DRIFT, USER_HEAT = (
+    400, 401, 402, 403, 404, 405, 406,
+)  # fmt: skip
 
 
 @scalar
@@ -41,7 +43,8 @@ def place_device(params, state, lane, user):
     state.user_mean_speed_mps[lane, user] = params.class_speed_mps[device_class]
     charge = params.battery_low + (params.battery_high - params.battery_low) * uniform(key, 0, USER_BATTERY, user)
     state.user_battery_j[lane, user] = charge * params.class_battery_j[device_class]
-    state.user_heat_k[lane, user] = 0.0
+    warm = uniform(key, 0, USER_HEAT, user)
+    state.user_heat_k[lane, user] = warm * params.class_throttle_start_k[device_class]
     state.user_seen_s[lane, user] = 0.0
     state.user_free_s[lane, user] = 0.0
     state.user_pressure_normal[lane, user] = normal(key, 0, USER_PRESSURE, user)

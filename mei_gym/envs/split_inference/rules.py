@@ -84,9 +84,8 @@ def step(params, state, info, lane, action):
     state.request[lane] += 1
     wait_for_request(params, state, info, lane)
 
-    for total, count in ((I_TTFT, I_FIRST_TOKENS), (I_TPOT, I_ANSWERED)):
-        if info[lane, count] > 0.0:
-            info[lane, total] /= info[lane, count]
+    info[lane, I_TTFT] /= max(1.0, info[lane, I_FIRST_TOKENS])
+    info[lane, I_TPOT] /= max(1.0, info[lane, I_ANSWERED])
     tell_world(params, state, info, lane)
     reward = 0.0
     for part in range(PARTS):
