@@ -10,9 +10,9 @@ length the time runs along the roofline from one to the other, so that more toke
     t = t_i + (R - R_i) / (R_i+1 - R_i) (t_i+1 - t_i)
 
 Decoding has knots over batch and context. Inside a cell of that grid F and B are linear in each of the two, so the
-time is carried bilinearly. Outside the measured range u is held at its edge value and R carries on. A processor
-without knots is its roofline: u = 1. What context adds to a chunk of a prompt is what it adds to R, times
-`context_share`, the ratio measured.
+time is carried bilinearly. Beyond the measured range u is held at its edge value and R carries on; a context below
+the shortest measured one takes its time. A processor without knots is its roofline: u = 1. What context adds to a
+chunk of a prompt is what it adds to R, times `context_share`, the ratio measured.
 
 Processor 0 is the server, 1.. are the device classes. Times are of one block; a model's blocks count alike.
 """
@@ -42,7 +42,6 @@ class ComputeCosts(NamedTuple):
     block_read_bytes: np.ndarray  # f8[processors]: weights, once a pass
     block_moved_bytes_per_token: np.ndarray  # f8[processors]: activations
     block_kv_bytes_per_token: np.ndarray  # f8[processors]
-    weight_pass_s: np.ndarray  # f8[processors]: launching a block and reading its weights once
     head_flops_per_token: np.ndarray  # f8[processors]
     head_read_bytes: np.ndarray  # f8[processors]
     head_moved_bytes_per_token: np.ndarray  # f8[processors]
@@ -89,7 +88,6 @@ def compute_costs(model: str, server: str, devices: Sequence[str]) -> ComputeCos
         ],
     }
     arrays = {name: np.array(values, dtype=np.float64) for name, values in per_processor.items()}
-    arrays["weight_pass_s"] = arrays["launch_s"] + arrays["block_read_bytes"] / arrays["bandwidth_bytes_per_s"]
     for part in ("prefill", "head", "embedding"):
         knots = [getattr(p, part) for p in processors]
         arrays[f"{part}_knots"] = np.array([len(k.tokens) for k in knots])
@@ -236,7 +234,8 @@ def block_decode_time(costs, processor, batch, context_tokens):
         return share * decode_roofline(costs, processor, batch, context_tokens)
     knot_batch, knot_context = costs.decode_knot_batch, costs.decode_knot_context
     inside_batch = min(max(batch, knot_batch[processor, 0]), knot_batch[processor, batches - 1])
-    inside_context = min(max(context_tokens, knot_context[processor, 0]), knot_context[processor, contexts - 1])
+    context_tokens = max(context_tokens, knot_context[processor, 0])  # some 16 tokens: fewer cost no less to speak of
+    inside_context = min(context_tokens, knot_context[processor, contexts - 1])
     inside_s = bilinear(
         knot_batch, knot_context, costs.decode_knot_s, processor, batches, contexts, inside_batch, inside_context
     )
@@ -248,10 +247,18 @@ def block_decode_time(costs, processor, batch, context_tokens):
 
 @scalar
 def block_mixed_time(costs, processor, chunk_tokens, chunk_context_tokens, batch, context_tokens):
-    """s of one block in a pass that holds a prompt's chunk and decodes: their sum, with the weights read once."""
+    """s of one block in a pass that holds a prompt's chunk and decodes; each alone where the other is nothing.
+
+    The linear layers see both as one longer chunk, attention sees each apart:
+    t = prefill(chunk + batch) + decode(batch, context) - prefill(batch), at least either alone, at most both in turn.
+    """
     prefill_s = block_prefill_time(costs, processor, chunk_tokens, chunk_context_tokens)
     decode_s = block_decode_time(costs, processor, batch, context_tokens)
-    return prefill_s + decode_s - min(costs.weight_pass_s[processor], min(prefill_s, decode_s))
+    if prefill_s <= 0.0 or decode_s <= 0.0:
+        return prefill_s + decode_s
+    longer_s = block_prefill_time(costs, processor, chunk_tokens + batch, chunk_context_tokens)
+    linear_s = block_prefill_time(costs, processor, batch, 0.0)
+    return min(max(longer_s + decode_s - linear_s, max(prefill_s, decode_s)), prefill_s + decode_s)
 
 
 @scalar

@@ -2,6 +2,9 @@
 
     error = |predicted / measured - 1| on `heldout` rows       noise = |repeat / knot - 1| on `repeat` rows
 
+Two rows have no held-out points and say so in their regime: what earlier context adds to a chunk (one ratio fitted to
+its knots), and power (three numbers fitted to its points).
+
 `python -m mei_gym.costs.errors [FOLDER]` writes FOLDER/errors.csv (default: the package's own).
 """
 
@@ -21,7 +24,10 @@ from mei_gym.costs.compute import (
     embedding_time,
     head_time,
 )
+from mei_gym.costs.energy import device_power, energy_costs
+from mei_gym.profiles.fit import fit
 from mei_gym.profiles.load import DATA, Profile, load_profile, measured_devices, models
+from mei_gym.profiles.power import shares_at
 from mei_gym.profiles.tables import ALL, ERRORS_FILE, ErrorRow, errors_text
 
 # Upper ends of the regimes, in tokens of the pass; for decode and mixed, in requests of the batch.
@@ -31,6 +37,7 @@ REGIMES = {
 }
 AXIS = {"prefill": "tokens", "decode": "batch"}
 PHASES = ("prefill", "prefill with context", "decode", "mixed", "head", "embedding")
+FITTED = "in sample"  # the regime of rows whose points were fitted to
 
 
 def error_rows_of(device: str, model: str) -> list[ErrorRow]:
@@ -40,8 +47,9 @@ def error_rows_of(device: str, model: str) -> list[ErrorRow]:
     rows = []
     for phase in PHASES:
         held_out, again, knots = (_rows(profile, phase, role) for role in ("heldout", "repeat", "knot"))
+        overall = ALL
         if phase == "prefill with context" and not len(held_out["time_s"]):
-            held_out = knots  # their times are not interpolated, only one ratio is fitted to them
+            held_out, overall = knots, FITTED
         errors = np.abs(_predicted(costs, profile, phase, held_out) / held_out["time_s"] - 1.0)
         noise = _noise(again, knots)
         regimes = REGIMES.get(phase, ())
@@ -52,7 +60,8 @@ def error_rows_of(device: str, model: str) -> list[ErrorRow]:
                 _row(device, profile, phase, name, errors[inside], noise[_between(again[AXIS[phase]], lower, upper)])
             )
             lower = upper
-        rows.append(_row(device, profile, phase, ALL, errors, noise))
+        rows.append(_row(device, profile, phase, overall, errors, noise))
+    rows.append(_row(device, profile, "power", FITTED, _power_errors(device, profile), np.zeros(0)))
     return [row for row in rows if row.points or row.noise_points]
 
 
@@ -95,6 +104,17 @@ def _predicted(costs: ComputeCosts, profile: Profile, phase: str, rows: dict[str
         "embedding": lambda m, b, s: embedding_time(costs, 0, m),
     }[phase]
     return np.array([one(*point) for point in zip(tokens, batch, context)], dtype=np.float64)
+
+
+def _power_errors(device: str, profile: Profile) -> np.ndarray:
+    if profile.card.power is None:
+        return np.zeros(0)
+    model = profile.card.model
+    power, known = energy_costs(model, device, ()), fit(device, model)
+    points = profile.card.power.points
+    return np.array(
+        [abs(device_power(power, 0, *shares_at(profile, known, point)) / point.power_w - 1.0) for point in points]
+    )
 
 
 def _noise(again: dict[str, np.ndarray], knots: dict[str, np.ndarray]) -> np.ndarray:

@@ -6,8 +6,9 @@
     t0    launch_s                         q  order         u  utilisation, what is measured over the roofline
 
 P, W, t0 and q are fitted on log error with a soft L1 loss to the knots of a device and model. A row of role
-`heldout` never enters. Noise can make a longer piece of work look faster than a shorter one; such knots, and only
-they, are moved to the nearest monotone values (`monotone`), and `Fit.repaired` says how many and how far.
+`heldout` never enters. Noise, and kernels that a library picks badly for some lengths, make a longer piece of work
+look faster than a shorter one. Such knots are moved as little as makes the times monotone (`isotonic`, `monotone`),
+all others are kept as measured, and `Fit.repaired` says how many moved and how far.
 
 Source of the form: shared by AIConfigurator's and Vidur's follow-ups; compared with six others on public kernel
 profiles before it was chosen.
@@ -135,16 +136,37 @@ def fit_roofline(flops: np.ndarray, moved_bytes: np.ndarray, time_s: np.ndarray)
     return Roofline(*(float(value) for value in unpacked(best)))
 
 
-def monotone(time_s: np.ndarray) -> np.ndarray:
-    """Times that never fall along any axis: the geometric mean of what is highest before and lowest after.
+def isotonic(time_s: np.ndarray) -> np.ndarray:
+    """Times that never fall, with the least sum of absolute moves: neighbours out of order share their median.
 
-    A time that breaks no order with any other is returned as it is.
+    A lone outlier therefore moves alone. Of an even number the lower middle is taken: a pass can be padded to a longer
+    one that is faster. Pool-adjacent-violators (Barlow et al. 1972) with medians.
     """
-    highest_before, lowest_after = time_s, time_s
+    pools: list[list[float]] = []
+    for value in time_s:
+        pools.append([float(value)])
+        while len(pools) > 1 and _middle(pools[-2]) > _middle(pools[-1]):
+            last = pools.pop()
+            pools[-1] = pools[-1] + last
+    return np.array([_middle(pool) for pool in pools for _ in pool])
+
+
+def _middle(values: list[float]) -> float:
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def monotone(time_s: np.ndarray) -> np.ndarray:
+    """Times on a grid that never fall along any axis: the geometric mean of the highest before and the lowest after.
+
+    A time that breaks no order with any other is returned as it is. Where a value is missing (NaN) it stays missing.
+    """
+    missing = np.isnan(time_s)
+    highest_before, lowest_after = np.where(missing, -np.inf, time_s), np.where(missing, np.inf, time_s)
     for axis in range(time_s.ndim):
         highest_before = np.maximum.accumulate(highest_before, axis)
         lowest_after = np.flip(np.minimum.accumulate(np.flip(lowest_after, axis), axis), axis)
-    return np.where(highest_before == lowest_after, time_s, np.sqrt(highest_before * lowest_after))
+    in_order = missing | (highest_before == lowest_after)
+    return np.where(in_order, time_s, np.sqrt(np.where(in_order, 1.0, highest_before * np.abs(lowest_after))))
 
 
 def _of(profile: Profile, phase: str) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +178,7 @@ def _knots(tokens: np.ndarray, time_s: np.ndarray) -> tuple[Knots, Repair]:
     order = np.argsort(tokens)
     if len(tokens) == 0:
         return Knots(np.zeros(0), np.zeros(0)), Repair(0, 0, 0.0)
-    repaired = monotone(time_s[order])
+    repaired = isotonic(time_s[order])
     return Knots(tokens[order], repaired), _repair(time_s[order], repaired)
 
 
@@ -176,7 +198,7 @@ def _grid(rows: dict[str, np.ndarray], roofline: Roofline, profile: Profile) -> 
     flops = architecture.decode_flops(batch[:, None], context[None, :])  # type: ignore[arg-type]
     moved = architecture.decode_bytes(batch[:, None], context[None, :], card.weight_bytes_per_value, card.value_bytes)  # type: ignore[arg-type]
     bound_s = roofline_time(roofline, np.asarray(flops), np.asarray(moved))
-    repaired = monotone_where_measured(time_s)
+    repaired = monotone(time_s)
     repair = _repair(time_s[measured], repaired[measured])
     log_batch, log_context = np.log(batch), np.log(context + 1.0)
     known = np.argwhere(measured)
@@ -188,19 +210,6 @@ def _grid(rows: dict[str, np.ndarray], roofline: Roofline, profile: Profile) -> 
         held = repaired[k, m] / bound_s[k, m] * bound_s[i, j]
         repaired[i, j] = min(max(held, below.max(initial=0.0)), above.min(initial=np.inf))
     return Grid(batch, context, monotone(repaired)), repair
-
-
-def monotone_where_measured(time_s: np.ndarray) -> np.ndarray:
-    """`monotone` over the values that are there; the others stay NaN."""
-    missing = np.isnan(time_s)
-    highest_before = np.where(missing, -np.inf, time_s)
-    lowest_after = np.where(missing, np.inf, time_s)
-    for axis in range(time_s.ndim):
-        highest_before = np.maximum.accumulate(highest_before, axis)
-        lowest_after = np.flip(np.minimum.accumulate(np.flip(lowest_after, axis), axis), axis)
-    with np.errstate(invalid="ignore"):
-        middle = np.sqrt(np.where(missing, np.nan, highest_before) * np.where(missing, np.nan, lowest_after))
-    return np.where(highest_before == lowest_after, time_s, middle)
 
 
 def _context_share(rows: dict[str, np.ndarray], prompt: Knots, roofline: Roofline, profile: Profile) -> float:

@@ -176,12 +176,15 @@ def test_utilisation_is_held_outside_the_decode_grid(costs: ComputeCosts) -> Non
     for batch, context, inside in (
         (200.0, 1024.0, (64, 1024)),
         (64.0, 9000.0, (64, 1024)),
-        (4.0, 0.0, (4, 16)),
-        (500.0, 5.0, (64, 16)),
+        (500.0, 16.0, (64, 16)),
     ):
         held = block_decode_time(costs, 0, batch, context) / decode_roofline(costs, 0, batch, context)
         edge = decode_s(*inside) / decode_roofline(costs, 0, float(inside[0]), float(inside[1]))
         assert isclose(held, edge, rel_tol=1e-9)
+
+
+def test_a_context_below_the_shortest_measured_takes_its_time(costs: ComputeCosts) -> None:
+    assert block_decode_time(costs, 0, 4.0, 0.0) == block_decode_time(costs, 0, 4.0, 16.0)
 
 
 @pytest.mark.parametrize("processor", [0, 1, 2])
@@ -226,11 +229,20 @@ def test_a_mixed_pass_is_each_part_alone_when_the_other_is_nothing(costs: Comput
 
 
 def test_a_mixed_pass_reads_the_weights_once(costs: ComputeCosts) -> None:
-    for chunk, batch in ((64.0, 4.0), (512.0, 32.0)):
-        chunk_s, decode_s = block_prefill_time(costs, 0, chunk, 0.0), block_decode_time(costs, 0, batch, 500.0)
-        together = block_mixed_time(costs, 0, chunk, 0.0, batch, 500.0)
-        assert max(chunk_s, decode_s) <= together < chunk_s + decode_s
-        assert isclose(chunk_s + decode_s - together, costs.weight_pass_s[0])
+    for processor in range(3):
+        weights_s = costs.block_read_bytes[processor] / costs.bandwidth_bytes_per_s[processor]
+        for chunk, batch in ((2.0, 4.0), (64.0, 4.0), (512.0, 32.0)):
+            chunk_s = block_prefill_time(costs, processor, chunk, 0.0)
+            decode_s = block_decode_time(costs, processor, batch, 500.0)
+            together = block_mixed_time(costs, processor, chunk, 0.0, batch, 500.0)
+            assert max(chunk_s, decode_s) <= together <= chunk_s + decode_s
+            if processor == 0 and chunk == 2.0:  # both read weights and little else
+                assert isclose(chunk_s + decode_s - together, weights_s, rel_tol=0.25)
+
+
+def test_a_mixed_pass_worked_by_hand(costs: ComputeCosts) -> None:
+    expected = prefill_s(512) + decode_s(4, 256) - prefill_s(4)
+    assert isclose(block_mixed_time(costs, 0, 508.0, 0.0, 4.0, 256.0), expected, rel_tol=1e-9)
 
 
 def test_layers_a_to_b_and_b_to_c_are_layers_a_to_c(costs: ComputeCosts) -> None:

@@ -71,8 +71,9 @@ def test_a_throttled_phone_loses_44_per_cent_of_its_speed() -> None:
 def test_a_number_in_another_unit_or_without_source_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict, sentence: str
 ) -> None:
-    card = load_card("phone").model_dump(by_alias=True) | {"slug": "mine"}
-    card["numbers"]["memory_bytes"] |= change
+    card = load_card("phone").model_dump(by_alias=True)
+    card["slug"] = "mine"
+    card["numbers"]["memory_bytes"].update(change)
     (tmp_path / "devices").mkdir()
     (tmp_path / "devices" / "mine.json").write_text(json.dumps(card))
     monkeypatch.setenv("MEI_GYM_PROFILES", str(tmp_path))
