@@ -22,19 +22,13 @@ def lower_knot(knots, processor, count, value):
 
 
 @scalar
-def anchored(knot_tokens, knot_s, knot_roofline_s, processor, count, tokens, roofline_s):
-    """s; the measured time at a knot, along the roofline between two, the edge's utilisation outside."""
-    if count == 0:
-        return roofline_s
-    last = count - 1
-    if tokens <= knot_tokens[processor, 0]:
-        return knot_s[processor, 0] * (roofline_s / knot_roofline_s[processor, 0])
-    if tokens >= knot_tokens[processor, last]:
-        return knot_s[processor, last] * (roofline_s / knot_roofline_s[processor, last])
+def linear(knot_tokens, knot_s, processor, count, tokens):
+    """s; a value inside the range of the knots, exact at each, linear between two."""
     k = lower_knot(knot_tokens, processor, count, tokens)
-    below_s, bound_s = knot_s[processor, k], knot_roofline_s[processor, k]
-    share = (roofline_s - bound_s) / (knot_roofline_s[processor, k + 1] - bound_s)
-    return below_s + share * (knot_s[processor, k + 1] - below_s)
+    after = min(k + 1, count - 1)
+    low, low_s = knot_tokens[processor, k], knot_s[processor, k]
+    share = (tokens - low) / (knot_tokens[processor, after] - low) if after > k else 0.0
+    return low_s + share * (knot_s[processor, after] - low_s)
 
 
 @scalar

@@ -64,7 +64,7 @@ class Fit(NamedTuple):
 
     roofline: Roofline
     prefill: Knots
-    context_share: float  # measured over roofline, for the part of a chunk's time that earlier context adds
+    context_share: float  # what earlier context adds to a chunk, measured over its FLOPs and bytes at the peaks
     decode: Grid
     head: Knots
     embedding: Knots
@@ -213,28 +213,18 @@ def _grid(rows: dict[str, np.ndarray], roofline: Roofline, profile: Profile) -> 
 
 
 def _context_share(rows: dict[str, np.ndarray], prompt: Knots, roofline: Roofline, profile: Profile) -> float:
-    """The ratio, measured over roofline, of what earlier context adds to a chunk; 1 where no such row was measured."""
+    """What earlier context adds to a chunk, measured over F_c/P + B_c/W; 1 where no such chunk was measured."""
     later = rows["context_tokens"] > 0
     if not later.any():
         return 1.0
     tokens, context, time_s = rows["tokens"][later], rows["context_tokens"][later], rows["time_s"][later]
     alone_s = np.interp(tokens, prompt.tokens, prompt.time_s)
-    added_s = _prefill_bound(roofline, profile, tokens, context) - _prefill_bound(
-        roofline, profile, tokens, 0.0 * context
-    )
+    pairs_flops = 4.0 * profile.architecture.attention_width * tokens * context
+    cached = profile.architecture.kv_bytes(profile.card.value_bytes) * context
+    added_s = pairs_flops / roofline.peak_flops + cached / roofline.bandwidth_bytes_per_s
     shares = np.linspace(0.0, 4.0, 401)
     errors = np.abs(np.log((alone_s + shares[:, None] * added_s) / time_s)).mean(axis=1)
     return float(shares[np.argmin(errors)])
-
-
-def _prefill_bound(roofline: Roofline, profile: Profile, tokens: np.ndarray, context: np.ndarray) -> np.ndarray:
-    card = profile.card
-    moved = [
-        profile.architecture.prefill_bytes(m, s, card.weight_bytes_per_value, card.value_bytes)
-        for m, s in zip(tokens, context, strict=True)
-    ]
-    flops = [profile.architecture.prefill_flops(m, s) for m, s in zip(tokens, context, strict=True)]
-    return roofline_time(roofline, np.array(flops), np.array(moved))
 
 
 def _nelder_mead(loss, start: np.ndarray, iterations: int = 600, tolerance: float = 1e-9) -> np.ndarray:
