@@ -52,7 +52,7 @@ class Grid(NamedTuple):
 
 
 class Repair(NamedTuple):
-    """Knots moved to make the times monotone, and the largest move as a share of the measured time."""
+    """Knots of blocks moved to make the times monotone, and the largest move as a share of the measured time."""
 
     moved: int
     of: int
@@ -92,9 +92,9 @@ def fit_profile(profile: Profile) -> Fit:
     alone = prefill["context_tokens"] == 0
     prompt, prompt_repair = _knots(prefill["tokens"][alone], prefill["time_s"][alone])
     grid, grid_repair = _grid(decode, roofline, profile)
-    head, head_repair = _knots(*_of(profile, "head"))
-    embedding, embedding_repair = _knots(*_of(profile, "embedding"))
-    repairs = (prompt_repair, grid_repair, head_repair, embedding_repair)
+    head, _ = _knots(*_of(profile, "head"))
+    embedding, _ = _knots(*_of(profile, "embedding"))
+    repairs = (prompt_repair, grid_repair)
     return Fit(
         roofline,
         prompt,

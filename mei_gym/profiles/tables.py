@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import csv
 import io
+from math import nan
 from typing import NamedTuple
 
+from mei_gym.profiles.fit import fit
 from mei_gym.profiles.load import (
     ProfileError,
     carded_devices,
@@ -49,10 +51,13 @@ class ProfileRow(NamedTuple):
     date: str
     machine: str
     rows: int
-    prefill_median: float
-    prefill_p95: float
-    decode_median: float
-    decode_p95: float
+    prefill_median: float = nan
+    prefill_p95: float = nan
+    decode_median: float = nan
+    decode_p95: float = nan
+    knots: int = 0  # of blocks, prefill and decode
+    moved_knots: int = 0  # those not returned as measured, because longer work was measured to be faster
+    largest_move: float = 0.0  # of these, a ratio
 
 
 def error_rows() -> list[ErrorRow]:
@@ -94,18 +99,20 @@ def errors_text(rows: list[ErrorRow]) -> str:
 def profile_rows() -> list[ProfileRow]:
     """One row a measured profile, then one a card of a device without any."""
     overall = {(row.device, row.model, row.phase): row for row in error_rows() if row.regime == ALL}
-    nothing = float("nan")
     rows = []
     for device in measured_devices():
         for slug in models(device):
             card = load_profile(device, slug).card
-            errors = [overall.get((device, card.model, phase)) for phase in ("prefill", "decode")]
-            shown = [value for row in errors for value in ((row.median, row.p95) if row else (nothing, nothing))]
-            rows.append(ProfileRow(device, card.model, card.origin, card.date, card.device.name, card.rows, *shown))
+            about = ProfileRow(device, card.model, card.origin, card.date, card.device.name, card.rows)
+            prefill, decode = (overall.get((device, card.model, phase)) for phase in ("prefill", "decode"))
+            if prefill is not None:
+                about = about._replace(prefill_median=prefill.median, prefill_p95=prefill.p95)
+            if decode is not None:
+                about = about._replace(decode_median=decode.median, decode_p95=decode.p95)
+            moved = fit(device, slug).repaired
+            rows.append(about._replace(knots=moved.of, moved_knots=moved.moved, largest_move=moved.largest))
     for device in carded_devices():
         if device not in measured_devices():
             card = load_card(device)
-            rows.append(
-                ProfileRow(device, "any", card.origin, card.date, card.name, 0, nothing, nothing, nothing, nothing)
-            )
+            rows.append(ProfileRow(device, "any", card.origin, card.date, card.name, 0))
     return rows

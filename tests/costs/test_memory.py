@@ -7,6 +7,7 @@ from math import isclose
 import pytest
 
 from mei_gym.architectures import ARCHITECTURES
+from mei_gym.compiled import plain
 from mei_gym.costs.memory import MemoryCosts, blocks_that_fit, cached_bytes, memory_costs, resident_bytes, stored_bytes
 
 CARD = ARCHITECTURES["Llama-2-7B"]
@@ -58,4 +59,4 @@ def test_more_memory_never_holds_fewer_blocks(costs: MemoryCosts) -> None:
 
 
 def test_compiled_equals_plain_python(costs: MemoryCosts) -> None:
-    assert blocks_that_fit(costs, ORIN, 2.2e9, 32, 300) == blocks_that_fit.py_func(costs, ORIN, 2.2e9, 32, 300)
+    assert blocks_that_fit(costs, ORIN, 2.2e9, 32, 300) == plain(blocks_that_fit)(costs, ORIN, 2.2e9, 32, 300)
