@@ -1,0 +1,206 @@
+"""What a request's choices are worth by the forecast, read off the observation: the compiled heart of the myopic policies.
+
+    score = forecast reward - (energy_scale - 1) * energy cost - price of what the request takes from others
+
+The price is toll * (requests that are held up) * (seconds by which it holds them up), for each thing that is shared:
+
+    iterations  share * (prompt's chunks + answer's part of the batch)   those that come while the prompt backlog lasts
+    memory      share * (n + o) / capacity * time of the answer          those that wait, and those that come
+    air         prompt and token streams at the undivided rate           those on the air, and those that come
+
+The share of a request is (L - c) / L, n and o are its prompt and its expected answer. Forecast and costs are the
+environment's own functions (`envs.split_inference.forecast`), given the observation turned back into SI units.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from mei_gym.chance import mixed
+from mei_gym.compiled import OPTIONS, digest, scalar
+from mei_gym.costs.compute import block_decode_time, block_mixed_time, head_time
+from mei_gym.costs.serving import SERVER
+from mei_gym.envs.split_inference.fields import (
+    ANSWER, APPLICATION, CHUNK_PACE, COMING, DEEPEST, DEVICE_CLASS, FIELDS, JOULE_PRICE, KV_USED, KV_WAITING, OWN_RATE,
+    PACE, PROMPT, PROMPT_BACKLOG, RUNNING, STREAM_SHARE, UPLOAD_BACKLOG, UPLOADS, WAITING,
+)  # fmt: skip
+from mei_gym.envs.split_inference.forecast import (
+    air_time, device_energy, expected_reward, expected_tpot, prompt_payload,
+)  # fmt: skip
+from mei_gym.envs.split_inference.rules import BITS_CHOICES
+from mei_gym.envs.task import meant
+from mei_gym.heuristics.policy import World
+from mei_gym.packed import view
+
+#: What a scorer can be told, in the order of `knobs`.
+KNOBS = ("idle_server", "energy_scale", "server_toll", "memory_toll", "air_toll")
+IDLE_SERVER, ENERGY_SCALE, SERVER_TOLL, MEMORY_TOLL, AIR_TOLL = range(len(KNOBS))
+PRESSURE_POWER = 3.0  # chosen: memory counts little while half of it is free
+NUMBER_FIELDS = len(FIELDS)
+
+
+@scalar
+def read_back(params, row, sensed):
+    """Turn an observation into SI; indices come back as whole numbers."""
+    for field in range(row.shape[0]):
+        sensed[field] = meant(params, field, np.float64(row[field]))
+    sensed[APPLICATION] = round(sensed[APPLICATION])
+    sensed[DEVICE_CLASS] = round(sensed[DEVICE_CLASS])
+
+
+@scalar
+def deepest_cut(params, row):
+    """The deepest feasible cut of an observation."""
+    return int(round(meant(params, DEEPEST, np.float64(row[DEEPEST])) * params.layers))
+
+
+@scalar
+def imagine_idle(params, sensed):
+    """Forget what is known of the server's and the air's load: both are taken as free."""
+    for field in (STREAM_SHARE, UPLOADS, UPLOAD_BACKLOG, RUNNING, KV_USED, WAITING, KV_WAITING, PROMPT_BACKLOG, COMING):
+        sensed[field] = 0.0
+    context = sensed[PROMPT] + 0.5 * sensed[ANSWER]
+    block_s = block_decode_time(params, SERVER, 1.0, context)
+    sensed[PACE] = params.layers * block_s + head_time(params, SERVER, 1.0)
+    sensed[CHUNK_PACE] = params.layers * block_mixed_time(params, SERVER, params.chunk_tokens, 0.0, 0.0, 0.0)
+
+
+@scalar
+def taken_from_others(params, sensed, knobs, cut, bits_choice):
+    """Reward that others lose by this forecast: tolls times requests held up times seconds."""
+    if cut == params.layers:
+        return 0.0
+    share = (params.layers - cut) / params.layers
+    prompt_tokens, answer_tokens, rate_hz = sensed[PROMPT], sensed[ANSWER], sensed[OWN_RATE]
+    running = max(1.0, sensed[RUNNING] * params.running_limit)
+
+    backlog_s = (sensed[PROMPT_BACKLOG] + sensed[COMING]) / params.chunk_tokens * sensed[CHUNK_PACE]
+    iterations_s = prompt_tokens / params.chunk_tokens * sensed[CHUNK_PACE] + answer_tokens * sensed[PACE] / running
+    price = knobs[SERVER_TOLL] * rate_hz * backlog_s * share * iterations_s
+
+    answer_s = answer_tokens * expected_tpot(params, sensed, cut, bits_choice)
+    memory_s = share * (prompt_tokens + answer_tokens) / params.kv_capacity_tokens * answer_s
+    pressure = sensed[KV_USED] + sensed[KV_WAITING]
+    price += knobs[MEMORY_TOLL] * (sensed[WAITING] + rate_hz * pressure**PRESSURE_POWER) * memory_s
+
+    sent_bytes = prompt_payload(params, sensed, cut, bits_choice)
+    if cut > 0:
+        sent_bytes += answer_tokens * params.payload_bytes_per_token[bits_choice]
+    held_up = sensed[UPLOADS] + rate_hz * sensed[UPLOAD_BACKLOG]
+    return price + knobs[AIR_TOLL] * held_up * air_time(sensed, sent_bytes)
+
+
+@scalar
+def score_row(params, row, knobs, sensed, scores):
+    """Write the score of every action; what is infeasible scores minus infinity."""
+    read_back(params, row, sensed)
+    if knobs[IDLE_SERVER] > 0.0:
+        imagine_idle(params, sensed)
+    deepest = deepest_cut(params, row)
+    dearer = (knobs[ENERGY_SCALE] - 1.0) * params.energy_weight[int(sensed[APPLICATION])] * sensed[JOULE_PRICE]
+    tolled = knobs[SERVER_TOLL] > 0.0 or knobs[MEMORY_TOLL] > 0.0 or knobs[AIR_TOLL] > 0.0
+    for cut in range(params.layers + 1):
+        for bits_choice in range(BITS_CHOICES):
+            action = cut * BITS_CHOICES + bits_choice
+            if cut > deepest or (bits_choice > 0 and not 0 < cut < params.layers):
+                scores[action] = -inf
+                continue
+            score = expected_reward(params, sensed, cut, bits_choice)
+            if dearer != 0.0:
+                score -= dearer * device_energy(params, sensed, cut, bits_choice, sensed[ANSWER])
+            if tolled:
+                score -= taken_from_others(params, sensed, knobs, cut, bits_choice)
+            scores[action] = score
+
+
+@scalar
+def draw_row(params, row, seed):
+    """One of the feasible actions, each as likely: the draw is a hash of the seed and the observation's bits."""
+    bits = mixed(np.uint64(seed))
+    for field in range(row.shape[0]):
+        bits = mixed(bits ^ np.uint64(row[field] * 16777216.0))
+    deepest = deepest_cut(params, row)
+    between = min(deepest, params.layers - 1)  # cuts 1..between come with every choice of bits
+    count = 1 + BITS_CHOICES * between + (1 if deepest == params.layers else 0)
+    place = int(bits % np.uint64(count))
+    return 0 if place == 0 else place + BITS_CHOICES - 1
+
+
+@cache
+def text_digest() -> str:
+    """SHA-256 over every rule and over these heuristics: part of the compiled entries' cache key."""
+    content = hashlib.sha256(digest().encode())
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        content.update(path.read_bytes())
+    return content.hexdigest()
+
+
+@cache
+def entries(layout: str) -> tuple[Any, Any, Any]:
+    """Compiled loops over a batch: scores, random draws, deepest cuts."""
+    return build(text_digest(), layout)
+
+
+def build(digest: str, layout: str) -> tuple[Any, Any, Any]:
+    """Loops over observations; a closure's value is part of the cache key only if it is named."""
+
+    @njit(cache=True, **OPTIONS)
+    def score_rows(params_handle, rows, knobs, scores):
+        digest  # noqa: B018
+        sensed = np.zeros(NUMBER_FIELDS)
+        params = view(params_handle, layout)
+        for i in range(rows.shape[0]):
+            score_row(params, rows[i], knobs, sensed, scores[i])
+
+    @njit(cache=True, **OPTIONS)
+    def draw_rows(params_handle, rows, seed, actions):
+        digest  # noqa: B018
+        params = view(params_handle, layout)
+        for i in range(rows.shape[0]):
+            actions[i] = draw_row(params, rows[i], seed)
+
+    @njit(cache=True, **OPTIONS)
+    def read_rows(params_handle, rows, sensed):
+        digest  # noqa: B018
+        params = view(params_handle, layout)
+        for i in range(rows.shape[0]):
+            read_back(params, rows[i], sensed[i])
+
+    return score_rows, draw_rows, read_rows
+
+
+def scores(world: World, observations: np.ndarray, knobs: np.ndarray) -> np.ndarray:
+    """float64[n, action]: what each action is worth by the forecast; minus infinity where it is infeasible."""
+    result = np.empty((len(observations), int(np.prod(world.factors))))
+    entries(world.pack.layout)[0](world.pack.handle, observations, knobs, result)
+    return result
+
+
+def sensed(world: World, observations: np.ndarray) -> np.ndarray:
+    """float64[n, field]: the observations in SI units."""
+    result = np.empty((len(observations), NUMBER_FIELDS))
+    entries(world.pack.layout)[2](world.pack.handle, observations, result)
+    return result
+
+
+def drawn(world: World, observations: np.ndarray, seed: int) -> np.ndarray:
+    """int64[n]: feasible actions drawn uniformly."""
+    actions = np.empty(len(observations), np.int64)
+    entries(world.pack.layout)[1](world.pack.handle, observations, seed, actions)
+    return actions
+
+
+def knobs(**values: float) -> np.ndarray:
+    """float64[knob]: a myopic policy that takes nothing into account but its own request, with some knobs turned."""
+    result = np.zeros(len(KNOBS))
+    result[ENERGY_SCALE] = 1.0
+    for name, value in values.items():
+        result[KNOBS.index(name)] = value
+    return result

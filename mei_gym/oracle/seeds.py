@@ -1,0 +1,30 @@
+"""Which seeds are for what; no range touches another, and training keeps to its own.
+
+Training reads its seeds here too, so that nothing is ever measured on an episode that something was fitted to.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+TRAIN = 0, 1_000_000  # learners draw from [first, last)
+VALIDATION = 1_000_000, 2_000_000  # statics, tables and heuristics' parameters are chosen here
+TEST = 2_000_000, 3_000_000  # tables are measured here
+REQUESTS = 1024  # of an episode, as registered
+
+
+def lane_seeds(seeds: range) -> np.ndarray:
+    """uint64[n]: the lanes' seeds of `env.reset(seed=s)` for s in `seeds`."""
+    from mei_gym.envs.lanes import lane_seed
+
+    return np.array([lane_seed(seed) for seed in seeds], np.uint64)
+
+
+def test_seeds(episodes: int) -> range:
+    """The first test seeds."""
+    return range(TEST[0], TEST[0] + episodes)
+
+
+def validation_seeds(episodes: int) -> range:
+    """The first validation seeds."""
+    return range(VALIDATION[0], VALIDATION[0] + episodes)
