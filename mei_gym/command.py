@@ -108,8 +108,10 @@ def layers(
     device: Annotated[str, typer.Option(help="cpu or cuda.")],
     out: Annotated[Path, typer.Option(help="Folder of the profile.")] = Path("profiles"),
     weights: Annotated[Path | None, typer.Option(help="A GGUF file with the model's weights.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Few points: a trial, not a profile to publish.")] = False,
-    budget: Annotated[float | None, typer.Option(help="Seconds that the campaign may take.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One point of each kind: a trial, not a profile to publish.")
+    ] = False,
+    budget: Annotated[float | None, typer.Option(help="Seconds; the same command goes on where it stopped.")] = None,
 ) -> None:
     """Time embedding, blocks and head of a model, prefill and decode; a killed campaign goes on where it was."""
     from mei_gym.catalogue import known
@@ -117,7 +119,7 @@ def layers(
     known("device", device, ["cpu", "cuda"])
     from mei_gym.measurements.layers import measure_layers
 
-    measure_layers(model, device, out, weights=weights, quick=quick, budget_s=budget)
+    typer.echo(measure_layers(model, device, out, weights=weights, quick=quick, budget_s=budget))
 
 
 @app.command()
@@ -194,12 +196,14 @@ def _refusal(error: Exception) -> str | None:
     if isinstance(error, WRONG_WORDS):
         refused: Any = error
         return " ".join(refused.format_message().split())
-    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("mei_gym"):
-        extras = {"torch": "train,measure", "transformers": "measure", "gguf": "measure", "pynvml": "measure"}
-        return f"this needs the package {error.name}: pip install 'mei-gym[{extras.get(str(error.name), 'train')}]'"
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("mei_gym"):
+        extras = {"transformers": "measure", "gguf": "measure", "pynvml": "measure"}
+        return f"this needs the package {error.name}: pip install 'mei-gym[{extras.get(error.name, 'train')}]'"
+    if isinstance(error, ImportError) and error.name is None:
+        return " ".join(str(error).split())
     if isinstance(error, KeyError) and error.args:
         return str(error.args[0])
-    if isinstance(error, ValueError | LookupError | OSError):
+    if isinstance(error, ValueError | LookupError | OSError | RuntimeError):
         return " ".join(str(error).split())
     return None
 

@@ -4,7 +4,19 @@ import gymnasium
 import numpy as np
 import pytest
 
-from mei_gym.benchmark import Effort, batch, benchmark, feasible, machine, single, speed, startup, tables
+from mei_gym.benchmark import (
+    Effort,
+    batch,
+    benchmark,
+    feasible,
+    machine,
+    peer_speed,
+    ppo_share,
+    single,
+    speed,
+    startup,
+    tables,
+)
 
 ID = "mei/SplitInference-v0"
 BRIEF = Effort(windows=2, steps=32, least=4, peer_s=0.01, rollouts=1)
@@ -53,6 +65,17 @@ def test_the_second_start_finds_what_the_first_compiled():
     cold, warm = startup(ID)
     assert (cold["start"], warm["start"]) == ("cold", "warm")
     assert warm["make_reset_step_s"] < cold["make_reset_step_s"]
+
+
+def test_ppo_spends_a_part_of_its_time_in_the_environment():
+    pytest.importorskip("stable_baselines3")
+    row = ppo_share(ID, 64, BRIEF)
+    assert 0.0 < row["environment_share"] < 1.0
+    assert row["steps"] == 64 * 128
+
+
+def test_a_peer_is_timed_by_its_id():
+    assert peer_speed("gymnasium", "CartPole-v1", BRIEF) > 100.0
 
 
 def test_the_whole_benchmark_fills_every_table(monkeypatch):

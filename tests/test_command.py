@@ -121,7 +121,7 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(capsys, monkey
         monkeypatch.delitem(sys.modules, name)
     code, _, err = answer(capsys, "measure", "layers", "--model", "SmolLM2-135M", "--device", "cpu", "--quick")
     assert code == REFUSED
-    assert err == "mei-gym: this needs the package torch: pip install 'mei-gym[train,measure]'\n"
+    assert err == "mei-gym: measuring needs PyTorch: pip install 'mei-gym[measure]'\n"
 
 
 def test_the_doctor_finds_this_machine_well(capsys):
