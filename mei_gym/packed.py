@@ -12,6 +12,7 @@ A layout is text: `name:dtype:dimensions` for each field, 0 dimensions for a num
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numba
@@ -75,7 +76,8 @@ class PackType(types.Type):
             shaped = int(dimensions)
             self.fields[name] = Field(place, types.Array(element, shaped, "C") if shaped else element)
             place += 1 + shaped
-        super().__init__(name=f"Pack({layout})")
+        # the name is part of every symbol that takes a pack, so it is kept short
+        super().__init__(name=f"Pack{sha256(layout.encode()).hexdigest()[:12]}")
 
 
 @register_default(PackType)

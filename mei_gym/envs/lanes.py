@@ -1,7 +1,7 @@
 """Lanes: many episodes of one environment, side by side in arrays, moved by compiled code.
 
 This is where autoreset, episode ends and seeds live, once for all environments and all shells. An environment makes
-its four rules into the verbs of a lane with `lane_verbs`, and its compiled entries loop over them:
+its four rules into one verb of a lane with `lane_mover`, and its compiled entry loops over the lanes:
 
     reset(params, state, info, lane)             begin an episode
     step(params, state, info, lane, action)      -> reward, terminated
@@ -20,6 +20,7 @@ from mei_gym.compiled import scalar
 from mei_gym.envs.task import Task
 from mei_gym.packed import Pack
 
+BEGIN, STAY = -1, -2  # not actions: begin an episode; leave the lane alone
 DISABLED, NEXT_STEP, SAME_STEP = 0, 1, 2  # what happens to a lane whose episode has ended
 NO_LIMIT = np.iinfo(np.int64).max
 
@@ -47,8 +48,11 @@ def copy_row(source, target, lane):
         target[lane, column] = source[lane, column]
 
 
-def lane_verbs(reset: Any, step: Any, observe: Any, mask: Any) -> tuple[Any, Any]:
-    """An environment's four rules made into two verbs of a lane: `begin_lane` and `step_lane`."""
+def lane_mover(reset: Any, step: Any, observe: Any, mask: Any) -> Any:
+    """An environment's four rules made into one verb of a lane, `move_lane`: begin an episode, or take a step.
+
+    One verb, because what a reset and a step share is most of an environment, and would be compiled twice.
+    """
 
     @scalar
     def begin_lane(params, state, out, lane):
@@ -65,9 +69,15 @@ def lane_verbs(reset: Any, step: Any, observe: Any, mask: Any) -> tuple[Any, Any
         mask(params, state, lane, out.mask[lane])
 
     @scalar
-    def step_lane(params, state, out, lane, action, limit, autoreset):
-        """Take one step, end the episode at `limit` steps, and begin the next one as `autoreset` says."""
-        if autoreset == NEXT_STEP and (out.terminated[lane] or out.truncated[lane]):
+    def move_lane(params, state, out, lane, action, limit, autoreset):
+        """Take one step, end the episode at `limit` steps, and begin the next one as `autoreset` says.
+
+        The action BEGIN begins an episode instead, and STAY leaves the lane as it is.
+        """
+        if action == STAY:
+            return
+        ended = out.terminated[lane] or out.truncated[lane]
+        if action == BEGIN or (autoreset == NEXT_STEP and ended):
             begin_lane(params, state, out, lane)
             return
         reward, terminated = step(params, state, out.info, lane, action)
@@ -85,7 +95,7 @@ def lane_verbs(reset: Any, step: Any, observe: Any, mask: Any) -> tuple[Any, Any
         out.terminated[lane] = terminated
         out.truncated[lane] = truncated
 
-    return begin_lane, step_lane
+    return move_lane
 
 
 class Lanes:
@@ -111,7 +121,7 @@ class Lanes:
     def _bind(self) -> None:
         self._packs = Pack(self.params), Pack(self.state), Pack(self.out)
         self._handles = tuple(pack.handle for pack in self._packs)
-        self._entries = self.task.entries(tuple(pack.layout for pack in self._packs), self.threads > 1)
+        self._move = self.task.mover(tuple(pack.layout for pack in self._packs), self.threads > 1)
         if self.threads > 1:
             import numba
 
@@ -124,11 +134,11 @@ class Lanes:
         if seeds is not None:
             self.state.seed[chosen] = seeds[chosen]
             self.state.episode[chosen] = 0
-        self._entries.reset(*self._handles, chosen)
+        self._move(*self._handles, np.where(chosen, BEGIN, STAY), NO_LIMIT, DISABLED)
 
     def step(self, actions: np.ndarray, limit: int = NO_LIMIT, autoreset: int = DISABLED) -> None:
         """Take one step in every lane; `actions` int64[lane], each within the action space."""
-        self._entries.step(*self._handles, actions, limit, autoreset)
+        self._move(*self._handles, actions, limit, autoreset)
 
     def info(self, row: np.ndarray) -> dict[str, float]:
         """One lane's numbers by name."""
@@ -141,7 +151,7 @@ class Lanes:
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        for name in ("_entries", "_packs", "_handles", "task"):
+        for name in ("_move", "_packs", "_handles", "task"):
             del state[name]
         state["_task_module"] = self.task.module
         return state

@@ -7,7 +7,7 @@ Same-step autoreset, `terminal_observation`, `TimeLimit.truncated` and `episode`
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -35,6 +35,7 @@ class LanesVecEnv(VecEnv):
         self._sums = np.zeros((batch.num_envs, len(batch.task.info)), np.float64)
         self._returns = np.zeros(batch.num_envs, np.float64)
         self._began_s = time.perf_counter()
+        self.numbers = self.lanes.out.info.copy()  # f8[lane, name]: info of the last step, before autoreset
 
     def reset(self) -> np.ndarray:
         """Begin an episode in every lane, with the seeds given to `seed()` if there are any."""
@@ -55,6 +56,7 @@ class LanesVecEnv(VecEnv):
         lanes.step(self._actions, self.limit, SAME_STEP)
         ended = out.terminated | out.truncated
         numbers = np.where(ended[:, None], out.final_info, out.info) if ended.any() else out.info
+        self.numbers[:] = numbers
         self._sums += numbers
         self._returns += out.reward
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
@@ -73,6 +75,22 @@ class LanesVecEnv(VecEnv):
             }
             self._sums[lane], self._returns[lane] = 0.0, 0.0
         return out.observation.copy(), out.reward.astype(np.float32), ended, infos
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that changes as the lanes step, by name: `restore` makes other lanes of the same make go on from it."""
+        state = {f"state.{name}": array for name, array in self.lanes.state._asdict().items()}
+        out = {f"out.{name}": array for name, array in self.lanes.out._asdict().items()}
+        return {**state, **out, "sums": self._sums, "returns": self._returns}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Put the lanes where `arrays()` was taken; no reset is needed before or after."""
+        for name, own in self.arrays().items():
+            if name not in arrays or arrays[name].shape != own.shape or arrays[name].dtype != own.dtype:
+                found = f"{arrays[name].dtype}{list(arrays[name].shape)}" if name in arrays else "missing"
+                raise ValueError(f"The lanes' {name} is {found}; {own.dtype}{list(own.shape)} is needed.")
+            own[:] = arrays[name]
+        self.batch._began = True
+        self._reset_seeds()
 
     def close(self) -> None:
         self.batch.close()

@@ -1,7 +1,7 @@
 """What a shell must know of an environment, and nothing more: a `Task`.
 
 A shell (one lane under `gymnasium.Env`, many under `gymnasium.vector.VectorEnv` or SB3's `VecEnv`) holds no rule.
-It allocates arrays, calls the task's compiled entries, and copies rows out.
+It allocates arrays, calls the task's compiled entry, and copies rows out.
 """
 
 from __future__ import annotations
@@ -82,13 +82,6 @@ def meant(params, field, position):
     return params.scale_grain[field] * expm1(position * params.scale_width[field])
 
 
-class Entries(NamedTuple):
-    """An environment's compiled verbs over lanes; see `envs.lanes` for what they do."""
-
-    reset: Callable[..., None]
-    step: Callable[..., None]
-
-
 class Task(NamedTuple):
     """An environment, as its shells see it."""
 
@@ -102,6 +95,6 @@ class Task(NamedTuple):
     allocate: Callable[[Any, int], Any]  # parameters, lanes -> what the rules change
     factors: Callable[[Any], tuple[int, ...]]  # parameters -> choices in each part of an action
     factor_masks: Callable[[np.ndarray, tuple[int, ...]], np.ndarray]  # a joint mask -> one for each part
-    entries: Callable[[tuple[str, ...], bool], Entries]  # layouts of params, state, out; parallel -> compiled verbs
+    mover: Callable[[tuple[str, ...], bool], Callable[..., None]]  # layouts of params, state, out; parallel -> entry
     picture: Callable[[Any, Any, int, dict[str, Any]], np.ndarray]  # one frame, uint8[height, width, 3]
     sentence: Callable[[Any, Any, int, dict[str, Any]], str]  # the same in words

@@ -34,6 +34,7 @@ Version history: v0, the first.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -41,45 +42,37 @@ import numpy as np
 from numba import njit, prange
 
 from mei_gym.compiled import OPTIONS, digest
-from mei_gym.envs.lanes import lane_verbs
+from mei_gym.envs.lanes import lane_mover
 from mei_gym.envs.split_inference.fields import FIELDS, INFO_NAMES, REWARD_PARTS
 from mei_gym.envs.split_inference.parameters import parameters
 from mei_gym.envs.split_inference.picture import picture, sentence
 from mei_gym.envs.split_inference.rules import BITS_CHOICES, mask, observe, reset, step
 from mei_gym.envs.split_inference.state import allocate
-from mei_gym.envs.task import Entries, Task
+from mei_gym.envs.task import Task
 from mei_gym.packed import view
 from mei_gym.scenarios.split_inference import resolve
 
 
-begin_lane, step_lane = lane_verbs(reset, step, observe, mask)
+move_lane = lane_mover(reset, step, observe, mask)
 
 
 @cache
-def entries(layouts: tuple[str, ...], parallel: bool) -> Entries:
-    """The compiled verbs, built once a process."""
+def mover(layouts: tuple[str, ...], parallel: bool) -> Callable[..., None]:
+    """The compiled loop over the lanes, built once a process."""
     return build(digest(), *layouts, parallel)
 
 
-def build(digest: str, params_layout: str, state_layout: str, out_layout: str, parallel: bool) -> Entries:
-    """Loops over the lanes; the digest of all rules is part of their cache key (see `compiled`)."""
+def build(digest: str, params_layout: str, state_layout: str, out_layout: str, parallel: bool) -> Callable[..., None]:
+    """The loop over the lanes; the digest of all rules is part of its cache key (see `compiled`)."""
 
     @njit(cache=True, parallel=parallel, **OPTIONS)
-    def reset_lanes(params_handle, state_handle, out_handle, chosen):
+    def move_lanes(params_handle, state_handle, out_handle, actions, limit, autoreset):
         digest  # noqa: B018 (a closure's value is part of the key only if it is named)
-        for lane in prange(chosen.shape[0]):
-            if chosen[lane]:
-                params, state = view(params_handle, params_layout), view(state_handle, state_layout)
-                begin_lane(params, state, view(out_handle, out_layout), lane)
-
-    @njit(cache=True, parallel=parallel, **OPTIONS)
-    def step_lanes(params_handle, state_handle, out_handle, actions, limit, autoreset):
-        digest  # noqa: B018
         for lane in prange(actions.shape[0]):
             params, state = view(params_handle, params_layout), view(state_handle, state_layout)
-            step_lane(params, state, view(out_handle, out_layout), lane, actions[lane], limit, autoreset)
+            move_lane(params, state, view(out_handle, out_layout), lane, actions[lane], limit, autoreset)
 
-    return Entries(reset_lanes, step_lanes)
+    return move_lanes
 
 
 def factors(params: Any) -> tuple[int, int]:
@@ -104,7 +97,7 @@ TASK = Task(
     allocate=allocate,
     factors=factors,
     factor_masks=factor_masks,
-    entries=entries,
+    mover=mover,
     picture=picture,
     sentence=sentence,
 )
