@@ -26,8 +26,8 @@ class LanesVecEnv(VecEnv):
     """
 
     def __init__(self, batch: BatchEnv, every_step: bool = False) -> None:
+        self.batch, self.lanes, self.every_step = batch, batch.lanes, every_step  # read by SB3's constructor
         super().__init__(batch.num_envs, batch.single_observation_space, batch.single_action_space)
-        self.batch, self.lanes, self.every_step = batch, batch.lanes, every_step
         self.limit = batch.limit
         self.render_mode = batch.render_mode
         self.metadata = batch.metadata

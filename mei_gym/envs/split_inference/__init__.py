@@ -1,31 +1,44 @@
 """SplitInference: request by request, after which layer does a device hand a language model over to the edge?
 
-One cell, one edge server with a measured GPU, and users whose phones, laptops, robots and vehicles can run the first
-layers of the model themselves. A step is one request of one user. The policy chooses
+One cell, one edge server with a measured GPU, and users whose phones, laptops, robots and vehicles
+can run the first layers of the model themselves. A step is one request of one user. The policy
+chooses
 
 * the cut c in 0..L: the device runs layers 0..c-1, the server the rest. 0: everything at the edge (the prompt
   travels as text), L: everything on the device;
 * the bits of the activations that are sent at a cut in between: 16, 8 or 4.
 
-Steps hang together: what is sent to the edge shares the server's batch and its memory with what was sent before and
-comes after; uploads share the air; a deeper cut first loads the missing layers, which pays only if later requests use
-them; computing heats the device and drains its battery; other apps press on its memory.
+Steps hang together: what is sent to the edge shares the server's batch and its memory with what was
+sent before and comes after; uploads share the air; a deeper cut first loads the missing layers, which
+pays only if later requests use them; computing heats the device and drains its battery; other apps
+press on its memory.
 
-Action: Discrete((L + 1) * 3), action = 3 * cut + (0: 16 bits, 1: 8 bits, 2: 4 bits); with `action_form="factored"` or
-the id mei/SplitInferenceFactored-v0: MultiDiscrete([L + 1, 3]). `action_masks()` and `info["action_mask"]` say which
-are feasible: cuts that fit the device's memory, bits only where activations are sent. An infeasible action becomes the
-nearest feasible one (the deepest cut that fits; 16 bits), and `info["corrected"]` says so.
+Action: Discrete((L + 1) * 3), action = 3 * cut + (0: 16 bits, 1: 8 bits, 2: 4 bits); with
+`action_form="factored"` or the id mei/SplitInferenceFactored-v0: MultiDiscrete([L + 1, 3]).
+`action_masks()` and `info["action_mask"]` say which are feasible: cuts that fit the device's memory,
+bits only where activations are sent. An infeasible action becomes the nearest feasible one (the
+deepest cut that fits; 16 bits), and `info["corrected"]` says so.
+
+Observation: 36 numbers in [0, 1], float32; the table is printed by `mei-gym describe` and stands in
+`fields.py`. It holds what a controller at the edge knows; the true length of the answer is hidden.
 
 Reward: the sum of five named parts, each in `info`.
 
-    reward_ttft      ttft_weight * utility(TTFT)         reward_leakage  - leakage_weight * excess over the budget
-    reward_tpot      tpot_weight * utility(TPOT)         reward_quality  - quality_weight * relative rise of perplexity
+    reward_ttft      ttft_weight * utility(TTFT)
+    reward_tpot      tpot_weight * utility(TPOT)
     reward_energy    - energy_weight * joules / allowance, dearer as the battery empties
+    reward_leakage   - leakage_weight * leakage over the application's budget
+    reward_quality   - quality_weight * relative rise of perplexity
 
-utility(t) is 1 up to the application's target and falls with the logarithm of t to 0 at `lateness` targets (the form of
-ITU-T G.1030). What a request's latency will be is not known when it is decided: it is paid the forecast of the cost
-model then, and the difference to what happened when its first and last tokens come. So an episode's return is made of
-what happened; only requests under way at its end keep their forecast (`info["unfinished"]`).
+utility(t) is 1 up to the application's target and falls with the logarithm of t to 0 at `lateness`
+targets (the form of ITU-T G.1030). What a request's latency will be is not known when it is decided:
+it is paid the forecast of the cost model then, and the difference to what happened when its first and
+last tokens come. So an episode's return is made of what happened; only requests under way at its end
+keep their forecast (`info["unfinished"]`).
+
+Times at the server are of measured blocks; those of phones, laptops and boards are derived from data
+sheets and published measurements (`mei-gym profiles` says which). Leakage and quality are cited
+curves, not measured ones.
 
 An episode never ends of itself; it is truncated after 1,024 requests.
 
@@ -43,7 +56,7 @@ from numba import njit, prange
 
 from mei_gym.compiled import OPTIONS, digest
 from mei_gym.envs.lanes import lane_mover
-from mei_gym.envs.split_inference.fields import FIELDS, INFO_NAMES, REWARD_PARTS
+from mei_gym.envs.split_inference.fields import FIELDS, INFO, INFO_NAMES, REWARD_PARTS
 from mei_gym.envs.split_inference.parameters import parameters
 from mei_gym.envs.split_inference.picture import picture, sentence
 from mei_gym.envs.split_inference.rules import BITS_CHOICES, mask, observe, reset, step
@@ -67,7 +80,7 @@ def build(digest: str, params_layout: str, state_layout: str, out_layout: str, p
 
     @njit(cache=True, parallel=parallel, **OPTIONS)
     def move_lanes(params_handle, state_handle, out_handle, actions, limit, autoreset):
-        digest  # noqa: B018 (a closure's value is part of the key only if it is named)
+        digest, parallel  # noqa: B018 (a closure's value is part of the key only if it is named)
         for lane in prange(actions.shape[0]):
             params, state = view(params_handle, params_layout), view(state_handle, state_layout)
             move_lane(params, state, view(out_handle, out_layout), lane, actions[lane], limit, autoreset)
@@ -85,6 +98,8 @@ def factor_masks(joint: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
     table = joint.reshape(factors)
     return np.concatenate([table.any(axis=1), table.any(axis=0)])
 
+
+__all__ = ["INFO", "TASK"]
 
 TASK = Task(
     name="SplitInference",

@@ -1,0 +1,106 @@
+"""The page of an environment: what it is, what it shows, what it takes, and the world of a scenario, in plain text."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from textwrap import wrap
+from typing import Any
+
+import gymnasium
+from pydantic import BaseModel
+
+from mei_gym.envs.lanes import Lanes
+from mei_gym.envs.single import action_space
+from mei_gym.envs.task import LINEAR, Field, Task
+
+WIDTH = 100
+
+
+def task_of(id: str) -> Task:
+    """The task behind a registered id."""
+    return import_module(gymnasium.spec(id).kwargs["task"]).TASK
+
+
+def page(id: str, scenario: str = "default", **overrides: Any) -> str:
+    """The page of an id under a scenario, for a terminal of 100 columns."""
+    task = task_of(id)
+    lanes = Lanes(task, task.resolve(scenario, overrides), 1)
+    form = gymnasium.spec(id).kwargs.get("action_form", "joint")
+    docstring = (import_module(task.module).__doc__ or "").strip()
+    space = action_space(lanes.factors, form)
+    parts = [
+        f"{id}\n{'=' * len(id)}\n\n{docstring}",
+        f"Action space: {space}\nObservation space: Box(0, 1, ({len(task.fields)},), float32)",
+        observation_table(task.fields),
+        info_table(task),
+        world(lanes.scenario),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def heading(text: str) -> str:
+    """A line under a title."""
+    return f"{text}\n{'-' * len(text)}"
+
+
+def observation_table(fields: tuple[Field, ...]) -> str:
+    """Index, name, unit, range and scale of each number of an observation, with its meaning underneath."""
+    lines = [
+        heading("Observation"),
+        *wrap(
+            "Each number lies in [0, 1]. linear: (x - low) / (high - low); log: log(1 + x / grain) / log(1 + high /"
+            " grain). Values beyond the range are shown at its end.",
+            WIDTH,
+        ),
+        "",
+        f"{'':>3} {'name':<24}{'unit':<8}{'range':<16}{'scale':<14}meaning",
+    ]
+    for index, field in enumerate(fields):
+        scale = "linear" if field.scale == LINEAR else f"log {field.grain:g}"
+        first = f"{index:>3} {field.name:<24}{field.unit:<8}{f'{field.low:g} .. {field.high:g}':<16}{scale:<14}"
+        lines += hanging(first, field.meaning)
+    return "\n".join(lines)
+
+
+def hanging(first: str, text: str) -> list[str]:
+    """A row whose last column wraps under itself."""
+    pieces = wrap(text, WIDTH - len(first)) or [""]
+    return [first + pieces[0], *(" " * len(first) + piece for piece in pieces[1:])]
+
+
+def info_table(task: Task) -> str:
+    """Names, units and meanings of the numbers in info."""
+    rows = import_module(task.module).INFO
+    lines = [heading("Info, at reset and step alike"), f"{'name':<20}{'unit':<8}meaning"]
+    for name, unit, meaning in rows:
+        lines += hanging(f"{name:<20}{unit:<8}", meaning)
+    lines += hanging(f"{'action_mask':<20}{'bool':<8}", "which actions are feasible")
+    return "\n".join(lines)
+
+
+def world(scenario: BaseModel) -> str:
+    """Every value of a scenario with what it means; a nested part is indented."""
+    return "\n".join([heading(f"Scenario {getattr(scenario, 'name', '')}"), *values(scenario, 0)])
+
+
+def values(part: BaseModel, depth: int) -> list[str]:
+    """The values of a part of a scenario, one a line."""
+    lines: list[str] = []
+    for name, field in type(part).model_fields.items():
+        lines += value_lines(name, getattr(part, name), field.description or "", depth)
+    return lines
+
+
+def value_lines(name: str, value: Any, description: str, depth: int) -> list[str]:
+    """One value, or the values inside it."""
+    indent = "  " * depth
+    if isinstance(value, BaseModel):
+        return [f"{indent}{name}", *values(value, depth + 1)]
+    if isinstance(value, dict):
+        inner = [line for key, each in value.items() for line in value_lines(str(key), each, "", depth + 1)]
+        return [*hanging(f"{indent}{name:<{max(1, 43 - len(indent))}} ", description), *inner]
+    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    first = f"{indent}{name:<{max(1, 26 - len(indent))}} "
+    if not description:
+        return hanging(first, shown)
+    return hanging(f"{first}{shown:<16} ", description)
