@@ -18,6 +18,7 @@ from mei_gym.measurements.provenance import provenance
 from mei_gym.measurements.record import Campaign, Row, slug
 
 DEVICES = ("cpu", "cuda")
+CEILINGS_AGAIN = 3  # how often a campaign measures a shared CPU's ceilings again
 POWER_POINTS = [Point("prefill", "knot", n) for n in (64, 512, 4096)] + [
     Point("decode", "knot", 1, b, 1024) for b in (1, 16, 64)
 ]
@@ -76,7 +77,7 @@ class LayersCampaign:
 
         self.card, self.device, self.progress, self.seed, self.quick = card, device, progress, seed, quick
         self.load_before = machine.load_average()
-        self.stopped_with = 0
+        self.stopped_with, self.ceilings_left = 0, CEILINGS_AGAIN
         real = _real_weights(card, device, weights)
         self.weights_name = f"real: {real.sha256}" if real else "random"
         if device == "cuda":
@@ -171,7 +172,10 @@ class LayersCampaign:
         expected_s = flops / (0.6 * self.ceilings.flops) + moved / (0.8 * self.ceilings.bandwidth_bytes_per_s) + 1.5e-5
         times, rows = self.engine.times(point, expected_s), []
         for layer, spread in times:
-            reason = violation(spread.median_s, flops, least, self.engine.working_set_bytes(point), self.ceilings)
+            working_set = self.engine.working_set_bytes(point)
+            reason = violation(spread.median_s, flops, least, working_set, self.ceilings)
+            if reason and self._raised_ceilings():
+                reason = violation(spread.median_s, flops, least, working_set, self.ceilings)
             if reason:
                 key = [point.phase, point.role, point.tokens, point.batch, point.context_tokens]
                 self.record.note("refused", point=key, layer=layer, time_s=spread.median_s, reason=reason)
@@ -184,6 +188,21 @@ class LayersCampaign:
         if wall_s is not None:
             cpu_s = sum(spread.median_s for _, spread in times) / len(times)
             self.record.note("wall", point=list(point), wall_s=float(f"{wall_s:.4g}"), cpu_s=float(f"{cpu_s:.4g}"))
+
+    def _raised_ceilings(self) -> bool:
+        """Measure a shared CPU's ceilings again before a row is refused: the machine may have been busy then."""
+        from mei_gym.measurements import ceilings
+
+        if self.device != "cpu" or self.ceilings_left == 0:
+            return False
+        self.ceilings_left -= 1
+        again, seen = ceilings.cpu_ceilings()
+        self.seen = {name: max(value, self.seen[name]) for name, value in seen.items()}
+        self.ceilings = self.ceilings._replace(
+            flops=max(self.ceilings.flops, again.flops),
+            bandwidth_bytes_per_s=max(self.ceilings.bandwidth_bytes_per_s, again.bandwidth_bytes_per_s),
+        )
+        return True
 
     def _measure_power(self, deadline: float | None) -> None:
         from mei_gym.measurements import power

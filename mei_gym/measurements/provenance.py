@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ def provenance(campaign: LayersCampaign) -> dict[str, Any]:
             "gpu": campaign.described["name"] if campaign.device == "cuda" else None,
             "driver": gpu.driver() if gpu else None,
             "clocks_mhz": gpu.clocks() if gpu else None,
+            "niceness": os.nice(0),
             "load_average_before": campaign.load_before,
             "load_average": machine.load_average(),
         },

@@ -104,3 +104,11 @@ def test_bad_input_is_refused_in_one_sentence(tmp_path, model, device, budget, s
 def test_cuda_without_a_gpu_is_refused(tmp_path, capsys):
     assert main(["layers", "--model", "tiny-test", "--device", "cuda", "--out", str(tmp_path)]) == 2
     assert "needs an NVIDIA GPU" in capsys.readouterr().err
+
+
+def test_a_ceiling_taken_while_the_machine_was_busy_is_taken_again_before_a_row_is_refused(tmp_path, monkeypatch):
+    seen = iter([(Ceilings(1.0, 1e18, 1e6, "busy"), {"matmul_flops": 1.0}), (GENEROUS, {"matmul_flops": 1e18})])
+    monkeypatch.setattr(ceilings, "cpu_ceilings", lambda: next(seen))
+    card = json.loads(measured(tmp_path).with_suffix(".json").read_text())
+    assert card["refused"] == []
+    assert card["ceilings"]["flops"] == card["ceilings"]["seen"]["matmul_flops"] == 1e18
