@@ -1,0 +1,1 @@
+"""Dashboards: what TensorBoard shows of a run."""

@@ -1,0 +1,102 @@
+"""What a run shows in TensorBoard, and how its charts are laid out.
+
+Tags: `episode/*` are means over the episodes that ended in all lanes since the last point, a request each;
+`validation/*` is the deterministic agent on validation seeds; `heuristic/*` are the heuristics on the same seeds, drawn at
+every point so that they make level lines; the rest is what Stable-Baselines3 logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.logger import HParam, Logger, TensorBoardOutputFormat
+from torch.utils.tensorboard import SummaryWriter
+
+from agents.experiment import Experiment
+
+UNSHOWN = ("stdout", "log", "json", "csv")
+
+
+def layout(parts: Sequence[str], heuristics: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
+    """The custom-scalars layout: charts by group, each a list of tags."""
+    levels = [f"heuristic/{name}" for name in heuristics]
+    return {
+        "Agent against heuristics": {
+            "reward a request, validation seeds": ["Multiline", ["validation/score", *levels]],
+            "interval over episodes": ["Margin", ["validation/score", "validation/score_low", "validation/score_high"]],
+        },
+        "Reward": {
+            "parts, training": ["Multiline", [f"episode/{part}" for part in parts]],
+            "parts, validation": ["Multiline", [f"validation/{part}" for part in parts]],
+        },
+        "Latency": {
+            "TTFT and TPOT (s), training": ["Multiline", ["episode/ttft_s", "episode/tpot_s"]],
+            "within target (share), training": ["Multiline", ["episode/ttft_met", "episode/tpot_met"]],
+            "TTFT and TPOT (s), validation": ["Multiline", ["validation/ttft_s", "validation/tpot_s"]],
+            "within target (share), validation": ["Multiline", ["validation/ttft_met", "validation/tpot_met"]],
+        },
+        "Energy": {"device energy (J a request)": ["Multiline", ["episode/device_energy_j", "validation/device_energy_j"]]},
+        "Leakage and quality": {
+            "leakage over budget (share)": ["Multiline", ["episode/leakage_excess", "validation/leakage_excess"]],
+            "quality loss (share)": ["Multiline", ["episode/quality_loss", "validation/quality_loss"]],
+        },
+        "Decisions": {
+            "layers on the device": ["Multiline", ["episode/cut", "validation/cut"]],
+            "infeasible actions (share)": ["Multiline", ["episode/corrected", "validation/corrected"]],
+        },
+    }
+
+
+class Dashboard:
+    """The TensorBoard log of a run; `purge_step` is the first step that a resumed run writes again."""
+
+    def __init__(self, folder: Path, purge_step: int | None = None) -> None:
+        output = TensorBoardOutputFormat(str(folder))
+        if purge_step is not None:
+            output.writer.close()
+            output.writer = SummaryWriter(str(folder), purge_step=purge_step)
+        self.logger = Logger(str(folder), [output])
+        self.writer = output.writer
+
+    def begin(self, experiment: Experiment, parts: Sequence[str], heuristics: Sequence[str]) -> None:
+        """Write once what does not change: layout, hyperparameters, and the experiment as text."""
+        self.writer.add_custom_scalars(layout(parts, heuristics))
+        self.writer.add_text("experiment", "```\n" + experiment.model_dump_json(indent=1) + "\n```", 0)
+        self.logger.record("hparams", HParam(hyperparameters(experiment), {"validation/score": 0.0}), exclude=UNSHOWN)
+        self.logger.dump(0)
+        self.writer.flush()
+
+    def scalars(self, group: str, values: dict[str, float], step: int) -> None:
+        """One point of each value; what is not finite is left out."""
+        for name, value in values.items():
+            if np.isfinite(value):
+                self.writer.add_scalar(f"{group}/{name}", value, step)
+
+    def picture(self, tag: str, image: np.ndarray, step: int) -> None:
+        """An image uint8[height, width, 3]."""
+        self.writer.add_image(tag, image, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Write what is pending."""
+        self.writer.flush()
+        self.logger.close()
+
+
+def hyperparameters(experiment: Experiment) -> dict[str, bool | str | float | int]:
+    """Hyperparameters as TensorBoard takes them: one level, plain values."""
+    flat: dict[str, bool | str | float | int] = {
+        "algorithm": experiment.algorithm,
+        "scenario": experiment.scenario,
+        "lanes": experiment.lanes,
+        "steps": experiment.steps,
+        "seed": experiment.seed,
+    }
+    for name, value in experiment.hyperparameters.model_dump(mode="json").items():
+        if name == "network":
+            flat |= {f"network_{key}": "x".join(map(str, each)) if isinstance(each, list) else each for key, each in value.items()}
+        elif name != "learner":
+            flat[name] = value
+    return flat

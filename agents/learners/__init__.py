@@ -1,0 +1,1 @@
+"""Learners: networks, model files, checkpoints, and what follows a training run."""

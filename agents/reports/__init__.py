@@ -1,0 +1,1 @@
+"""Reports: pictures, the page that holds them, and comparison tables."""

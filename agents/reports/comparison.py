@@ -1,0 +1,212 @@
+"""The comparison of policies on common seeds: numbers, and the same as CSV, JSON, Markdown and a terminal's table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agents.contenders import HEURISTIC, LEARNED, Result
+from agents.measures import MEASURES
+from agents.statistics import Bootstrap, Estimate, iqm, mean
+
+SHOWN = ("ttft_s", "ttft_met", "tpot_met", "device_energy_j", "leakage_excess")  # measures of the short table
+
+
+class Row(NamedTuple):
+    """A policy's line."""
+
+    policy: str
+    kind: str
+    runs: int
+    episodes: int
+    mean: Estimate
+    iqm: Estimate
+    measures: dict[str, float]
+    parts: dict[str, float]
+
+
+class Pair(NamedTuple):
+    """A learned policy against a heuristic."""
+
+    policy: str
+    heuristic: str
+    difference: Estimate
+    improvement: Estimate
+
+
+class Comparison(NamedTuple):
+    """All policies, best mean first, and all pairs."""
+
+    world: str
+    seeds: tuple[int, int]  # first and number
+    rows: list[Row]
+    pairs: list[Pair]
+
+
+def compare(results: Sequence[Result], world: str) -> Comparison:
+    """The comparison of contenders that have played the same seeds.
+
+    Raises:
+        ValueError: they have not.
+    """
+    seeds = results[0].summaries[0].seeds
+    for result in results:
+        for summary in result.summaries:
+            if summary.seeds != seeds:
+                raise ValueError(f"{result.name} was played on other seeds than {results[0].name}; evaluate them together.")
+    scores = [np.stack([summary.score for summary in result.summaries]) for result in results]
+    bootstrap = Bootstrap(len(seeds))
+    rows = []
+    for place, (result, table) in enumerate(zip(results, scores)):
+        measures = {m.name: float(np.mean([s.measures[m.name].mean() for s in result.summaries])) for m in MEASURES}
+        parts = {p: float(np.mean([s.parts[p].mean() for s in result.summaries])) for p in result.summaries[0].parts}
+        estimates = (bootstrap.estimate(table, statistic, place) for statistic in (mean, iqm))
+        rows.append(Row(result.name, result.kind, len(table), len(seeds), *estimates, measures, parts))
+    pairs = [
+        Pair(
+            one.name, two.name,
+            bootstrap.difference(scores[i], scores[j], i, j), bootstrap.improvement(scores[i], scores[j], i, j),
+        )
+        for i, one in enumerate(results) if one.kind == LEARNED
+        for j, two in enumerate(results) if two.kind == HEURISTIC
+    ]  # fmt: skip
+    rank = {row.policy: -row.mean.value for row in rows}
+    return Comparison(
+        world, (seeds[0], len(seeds)), sorted(rows, key=lambda row: rank[row.policy]),
+        sorted(pairs, key=lambda pair: (rank[pair.policy], rank[pair.heuristic])),
+    )  # fmt: skip
+
+
+def verdict(comparison: Comparison) -> str:
+    """In one or two sentences: does the best learned policy beat the best heuristic?"""
+    learned = [row for row in comparison.rows if row.kind == LEARNED]
+    heuristics = [row for row in comparison.rows if row.kind == HEURISTIC]
+    if not learned or not heuristics:
+        return ""
+    best, rival = learned[0], heuristics[0]
+    pair = next(each for each in comparison.pairs if (each.policy, each.heuristic) == (best.policy, rival.policy))
+    gap = pair.difference
+    outcome = "beats" if gap.low > 0 else "loses to" if gap.high < 0 else "cannot be told apart from"
+    return (
+        f"{best.policy} {outcome} the best heuristic, {rival.policy}: {gap.value:+.4f} a request "
+        f"(95 % interval {gap.low:+.4f} to {gap.high:+.4f}), better in {100 * pair.improvement.value:.0f} % of pairs."
+    )
+
+
+def to_json(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as plain values."""
+    return {
+        "world": comparison.world,
+        "seeds": list(comparison.seeds),
+        "verdict": verdict(comparison),
+        "policies": [row._asdict() | {"mean": row.mean._asdict(), "iqm": row.iqm._asdict()} for row in comparison.rows],
+        "pairs": [
+            pair._asdict() | {"difference": pair.difference._asdict(), "improvement": pair.improvement._asdict()}
+            for pair in comparison.pairs
+        ],
+    }
+
+
+def to_csv(comparison: Comparison) -> str:
+    """One line a policy."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    first = comparison.rows[0]
+    header = ["policy", "kind", "runs", "episodes", "mean", "mean_low", "mean_high", "iqm", "iqm_low", "iqm_high"]
+    writer.writerow([*header, *first.parts, *first.measures])
+    for row in comparison.rows:
+        numbers = [*row.mean, *row.iqm, *row.parts.values(), *row.measures.values()]
+        writer.writerow([row.policy, row.kind, row.runs, row.episodes, *(f"{number:.6g}" for number in numbers)])
+    return text.getvalue()
+
+
+def pairs_to_csv(comparison: Comparison) -> str:
+    """One line a pair."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["policy", "heuristic", "difference", "difference_low", "difference_high",
+                     "improvement", "improvement_low", "improvement_high"])  # fmt: skip
+    for pair in comparison.pairs:
+        numbers = (*pair.difference, *pair.improvement)
+        writer.writerow([pair.policy, pair.heuristic, *(f"{number:.6g}" for number in numbers)])
+    return text.getvalue()
+
+
+def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Header and cells of the short table."""
+    shown = [measure for measure in MEASURES if measure.name in SHOWN]
+    header = ["policy", "mean reward [95 %]", "IQM [95 %]", *(heading(measure) for measure in shown)]
+    cells = []
+    for row in comparison.rows:
+        runs = f" ({row.runs} seeds)" if row.runs > 1 else ""
+        name = row.policy + runs
+        values = [number(row.measures[measure.name], measure.unit) for measure in shown]
+        cells.append([name, bracketed(row.mean), bracketed(row.iqm), *values])
+    return header, cells
+
+
+def pair_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Header and cells of the pairs."""
+    header = ["policy", "against", "paired difference [95 %]", "probability of improvement [95 %]"]
+    cells = [
+        [pair.policy, pair.heuristic, bracketed(pair.difference, "+.3f"), bracketed(pair.improvement, ".2f")]
+        for pair in comparison.pairs
+    ]
+    return header, cells
+
+
+def heading(measure: Any) -> str:
+    """A measure's column heading."""
+    return f"{measure.label} (%)" if measure.unit == "share" else f"{measure.label} ({measure.unit})"
+
+
+def number(value: float, unit: str) -> str:
+    """A measure's value, shares in per cent."""
+    return f"{100 * value:.1f}" if unit == "share" else f"{value:.3g}"
+
+
+def bracketed(estimate: Estimate, form: str = ".3f") -> str:
+    """0.631 [0.620, 0.642]."""
+    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """Both tables and the verdict."""
+    first, count = comparison.seeds
+    lines = [
+        f"Reward a request in {comparison.world}, on the test seeds {first} to {first + count - 1}, the same for all policies.",
+        "Intervals: 95 % bootstrap over episodes, in common for all policies, and over training seeds.",
+        "", verdict(comparison), "", *markdown_table(*table(comparison)),
+    ]  # fmt: skip
+    if comparison.pairs:
+        lines += ["", *markdown_table(*pair_table(comparison))]
+    return "\n".join(lines) + "\n"
+
+
+def markdown_table(header: list[str], cells: list[list[str]]) -> list[str]:
+    """Lines of a Markdown table, numbers to the right."""
+    rule = ["---", *("---:" for _ in header[1:])]
+    return ["| " + " | ".join(line) + " |" for line in (header, rule, *cells)]
+
+
+def show(comparison: Comparison) -> None:
+    """Print the short table and the verdict."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    header, cells = table(comparison)
+    printed = Table(title=f"{comparison.world}: {comparison.seeds[1]} test episodes", title_justify="left",
+                    box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)  # fmt: skip
+    for place, name in enumerate(header):
+        printed.add_column(name, justify="right" if place else "left", no_wrap=place < 3)
+    learned = {row.policy for row in comparison.rows if row.kind == LEARNED}
+    for row, line in zip(comparison.rows, cells):
+        printed.add_row(*line, style="bold" if row.policy in learned else None)
+    console = Console(width=118, markup=False, highlight=False, emoji=False)
+    console.print(printed)
+    console.print(verdict(comparison), soft_wrap=True)
