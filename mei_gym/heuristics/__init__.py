@@ -1,18 +1,19 @@
 """Policies that nobody trained: by name, for an environment under a scenario.
 
-    policy = mei_gym.heuristics.make("neurosurgeon", "mei/SplitInference-v0", "default")
-    action, _ = policy.predict(observation)
+For example `make("neurosurgeon", "mei/SplitInference-v0", "default").predict(observation)`.
 """
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mei_gym.heuristics.policy import Policy, World
 
-__all__ = ["families", "make", "names", "world"]
+__all__ = ["families", "make", "names", "tuned", "world"]
 
 ENVS, HERE = "mei_gym.envs.", "mei_gym.heuristics."
 
@@ -49,14 +50,26 @@ def families(task: Any) -> dict[str, type[Policy]]:
     return {family.name: family for family in import_module(task.module.replace(ENVS, HERE)).FAMILIES}
 
 
-def names(task_or_id: Any) -> list[str]:
-    """The names of an environment's heuristics, weakest idea first."""
+def tuned(task: Any, scenario: str) -> dict[str, dict[str, Any]]:
+    """What was chosen on validation seeds for a scenario that ships: by name, a heuristic and its parameters."""
+    path = Path(__file__).parent / task.module.rpartition(".")[2] / "tuned" / f"{scenario}.json"
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text("utf-8"))
+    return {name: each for name, each in found.items() if "heuristic" in each}
+
+
+def names(task_or_id: Any, scenario: str | None = None) -> list[str]:
+    """The names of an environment's heuristics; with a scenario, those that were tuned for it too."""
     task = registered(task_or_id)[0] if isinstance(task_or_id, str) else task_or_id
-    return list(families(task))
+    return [*families(task), *(tuned(task, scenario) if scenario is not None else ())]
 
 
 def make(name: str, task_or_id: Any, scenario: Any = "default", **parameters: Any) -> Policy:
     """A heuristic for an environment (an id, a Task or a `world`) under a scenario.
+
+    Names are those of `names`: families, whose parameters can be given, and what was tuned for the scenario:
+    best_static, best_table, queue_aware_tuned, energy_aware_tuned.
 
     Raises:
         ValueError: an unknown name or parameter, with the nearest right one; a value out of range.
@@ -66,11 +79,19 @@ def make(name: str, task_or_id: Any, scenario: Any = "default", **parameters: An
 
     place = task_or_id if isinstance(task_or_id, World) else world(task_or_id, scenario)
     known = families(place.task)
-    if name not in known:
-        raise ValueError(f"There is no heuristic {name!r}; {nearest(name, known)}")
-    family = known[name]
-    for parameter in parameters:
-        if parameter not in family.defaults:
-            hint = nearest(parameter, family.defaults) if family.defaults else "it has none."
-            raise ValueError(f"The heuristic {name!r} has no parameter {parameter!r}; {hint}")
-    return family(place, **parameters)
+    if name in known:
+        family = known[name]
+        for parameter in parameters:
+            if parameter not in family.defaults:
+                hint = nearest(parameter, family.defaults) if family.defaults else "it has none."
+                raise ValueError(f"The heuristic {name!r} has no parameter {parameter!r}; {hint}")
+        return family(place, **parameters)
+    chosen = tuned(place.task, place.scenario.name)
+    if name not in chosen:
+        raise ValueError(f"There is no heuristic {name!r}; {nearest(name, [*known, *chosen])}")
+    if parameters:
+        family = chosen[name]["heuristic"]
+        raise ValueError(f"{name!r} has its parameters from tuning; give them to {family!r} instead.")
+    policy = make(chosen[name]["heuristic"], place, **chosen[name]["parameters"])
+    policy.name = name
+    return policy

@@ -1,7 +1,8 @@
 """What a policy is here: Stable-Baselines3's `predict`, over observations and nothing else.
 
-A policy is built for a world (an environment under a scenario) and knows what any controller there knows: the cost model and
-the scenario's constants. What it learns of an episode comes through the observation, the feasible actions included.
+A policy is built for a world (an environment under a scenario) and knows what any controller there knows: the cost
+model and the scenario's constants. What it learns of an episode comes through the observation, the feasible actions
+included.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Policy:
     `parameters` are those given over the defaults; everything else that a policy needs it derives from the world.
     """
 
-    name: ClassVar[str]
+    name: str
     defaults: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, world: World, **parameters: Any) -> None:
@@ -70,6 +71,9 @@ class Policy:
             actions = np.stack(np.unravel_index(actions, self.world.factors), axis=1)
         return (actions if rows.ndim == 2 else actions.squeeze(axis=0)), state
 
+    def settings(self) -> str:
+        """The parameters in one line, as a table shows them."""
+        return ", ".join(f"{name} {value}" for name, value in self.parameters.items())
+
     def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
-        return f"{self.name}({settings})"
+        return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in self.parameters.items())})"

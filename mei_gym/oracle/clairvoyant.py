@@ -8,26 +8,38 @@ rollout policy improvement without noise. The base's own action is among the can
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib import import_module
+from multiprocessing import get_context
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mei_gym.envs.lanes import Lanes
 from mei_gym.heuristics.policy import Policy
-from mei_gym.oracle.episodes import Result
+from mei_gym.oracle.episodes import Result, world_digest
+from mei_gym.oracle.ledger import Ledger, question
 from mei_gym.oracle.seeds import REQUESTS, lane_seeds
 
 ENVS, HERE = "mei_gym.envs.", "mei_gym.oracle."
-CANDIDATES, HORIZON = 10, 96  # chosen: see `headroom`'s table of sizes
+
+
+class Sizes(NamedTuple):
+    """How hard the search looks."""
+
+    candidates: int = 10  # chosen: as good as 16
+    horizon: int = 192  # chosen: at 32 it leaves uploads under way whose harm comes later
+
+
+EPISODES_AT_ONCE = 4  # side by side in one process; what is lost at a kill
 
 
 def search(
     base: Policy,
-    seeds: range,
+    seeds: Sequence[int],
     requests: int = REQUESTS,
-    candidates: int = CANDIDATES,
-    horizon: int = HORIZON,
+    sizes: Sizes = Sizes(),  # noqa: B008 (a tuple)
     tell: Callable[[int], None] = lambda done: None,
 ) -> Result:
     """The episodes of a clairvoyant search that improves on `base`, all seeds side by side.
@@ -35,16 +47,15 @@ def search(
     Args:
         base: what the futures follow after their first action.
         seeds: one episode each.
-        candidates: actions tried at each request.
-        horizon: requests, the first included, over which a future is judged.
+        requests: of an episode; a future never looks beyond its end.
+        sizes: actions tried at each request, and requests, the first included, over which a future is judged.
         tell: hears how many requests of the episodes are decided.
     """
-    world, episodes = base.world, len(seeds)
+    world, episodes, candidates = base.world, len(seeds), sizes.candidates
     proposed = import_module(world.task.module.replace(ENVS, HERE) + ".candidates").candidates
     lanes = Lanes(world.task, world.scenario, episodes)
     lanes.reset(lane_seeds(seeds))
     futures = Lanes(world.task, world.scenario, episodes * candidates)
-    futures.reset(np.zeros(futures.count, np.uint64))
     reward, info = np.zeros(episodes), np.zeros_like(lanes.out.info)
     for request in range(requests):
         observations = lanes.out.observation
@@ -52,7 +63,7 @@ def search(
         spread(lanes, futures, candidates)
         worth = np.zeros(futures.count)
         actions = tried.ravel()
-        for _ in range(min(horizon, requests - request)):
+        for _ in range(min(sizes.horizon, requests - request)):
             futures.step(actions)
             worth += futures.out.reward
             actions = base.choose(futures.out.observation)
@@ -68,3 +79,63 @@ def spread(source: Lanes, target: Lanes, copies: int) -> None:
     """Make target lanes i * copies ... equal to source lane i: `Lanes.copy_lane` across two sets of lanes."""
     for old, new in zip((*source.state, *source.out), (*target.state, *target.out)):
         new.reshape(source.count, copies, *old.shape[1:])[:] = old[:, None]
+
+
+def search_all(
+    base: Policy,
+    seeds: Sequence[int],
+    ledger: Ledger,
+    requests: int = REQUESTS,
+    sizes: Sizes = Sizes(),  # noqa: B008
+    workers: int = 1,
+    tell: Callable[[float], None] = lambda episodes: None,
+) -> Result:
+    """`search`, a few episodes at a time, in `workers` processes; what the ledger holds is not searched again.
+
+    `tell` hears how many more episodes are done, in parts of one.
+    """
+    about = world_digest(base.world), base, sizes, requests
+    keys = {seed: question(*about, seed) for seed in seeds}
+    left = [seed for seed in seeds if keys[seed] not in ledger.answers]
+    tell(len(seeds) - len(left))
+    at_once = min(EPISODES_AT_ONCE, max(1, len(left) // workers))
+    groups = [left[first : first + at_once] for first in range(0, len(left), at_once)]
+    for group, rows in results(base, groups, requests, sizes, workers, tell):
+        for seed, row in zip(group, rows):
+            ledger.add(keys[seed], row)
+    table = np.array([ledger.answers[keys[seed]] for seed in seeds])
+    return Result(table[:, 0], table[:, 1:], np.full(len(seeds), np.nan))
+
+
+def results(
+    base: Policy, groups: list[list[int]], requests: int, sizes: Sizes, workers: int, tell: Callable[[float], None]
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Each group's episodes as they are done: reward and info, f8[episode, 1 + name]."""
+    if workers == 1:
+        for group in groups:
+            share = len(group) / requests
+            yield group, searched_here(base, group, requests, sizes, lambda done, share=share: tell(share))
+        return
+    job = base.world.task.module, base.world.scenario, base.name, base.parameters, requests, sizes
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        asked = {pool.submit(searched_elsewhere, *job, group): group for group in groups}
+        for answer in as_completed(asked):
+            yield asked[answer], answer.result()
+            tell(len(asked[answer]))
+
+
+def searched_here(
+    base: Policy, group: list[int], requests: int, sizes: Sizes, tell: Callable[[int], None] = lambda done: None
+) -> np.ndarray:
+    """f8[episode, 1 + name]."""
+    result = search(base, group, requests, sizes, tell)
+    return np.column_stack([result.reward, result.info])
+
+
+def searched_elsewhere(
+    module: str, scenario: Any, name: str, parameters: dict[str, Any], requests: int, sizes: Sizes, group: list[int]
+) -> np.ndarray:
+    """The same in a process of its own, which makes the base policy anew."""
+    from mei_gym.heuristics import make
+
+    return searched_here(make(name, import_module(module).TASK, scenario, **parameters), group, requests, sizes)

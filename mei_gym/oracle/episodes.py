@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from mei_gym.envs.lanes import Lanes
 from mei_gym.heuristics.policy import Policy, World
+from mei_gym.heuristics.text import text_digest
 from mei_gym.oracle.bound import Bound
 from mei_gym.oracle.seeds import REQUESTS, lane_seeds
+
+
+def world_digest(world: World) -> str:
+    """Everything that an episode's outcome follows from, but for policy and seed: the rules' text and the numbers."""
+    content = hashlib.sha256(text_digest().encode())
+    for value in world.params:
+        content.update(np.asarray(value).tobytes())
+    return content.hexdigest()
 
 
 class Result(NamedTuple):
@@ -20,7 +31,7 @@ class Result(NamedTuple):
     bound: np.ndarray  # f8[episode] mean a request, of the bound; nan where it was not asked for
 
 
-def run(policy: Policy, seeds: range, requests: int = REQUESTS, bound: bool = False) -> Result:
+def run(policy: Policy, seeds: Sequence[int], requests: int = REQUESTS, bound: bool = False) -> Result:
     """The policy's episodes on the seeds, one lane each."""
     world = policy.world
     lanes = Lanes(world.task, world.scenario, len(seeds))
@@ -38,7 +49,7 @@ def run(policy: Policy, seeds: range, requests: int = REQUESTS, bound: bool = Fa
     return Result(reward / requests, info / requests, most / requests)
 
 
-def bound_of(world: World, seeds: range, requests: int = REQUESTS) -> np.ndarray:
+def bound_of(world: World, seeds: Sequence[int], requests: int = REQUESTS) -> np.ndarray:
     """f8[episode]: the bound's mean a request; which policy walks the episodes does not matter."""
     from mei_gym.heuristics import make
 

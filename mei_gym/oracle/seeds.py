@@ -5,6 +5,8 @@ Training reads its seeds here too, so that nothing is ever measured on an episod
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 TRAIN = 0, 1_000_000  # learners draw from [first, last)
@@ -13,7 +15,7 @@ TEST = 2_000_000, 3_000_000  # tables are measured here
 REQUESTS = 1024  # of an episode, as registered
 
 
-def lane_seeds(seeds: range) -> np.ndarray:
+def lane_seeds(seeds: Sequence[int]) -> np.ndarray:
     """uint64[n]: the lanes' seeds of `env.reset(seed=s)` for s in `seeds`."""
     from mei_gym.envs.lanes import lane_seed
 

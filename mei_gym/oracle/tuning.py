@@ -1,16 +1,17 @@
-"""Choosing on validation seeds what is then measured on test seeds: the best static, the best table, heuristics' parameters.
+"""Choosing on validation seeds what is then measured on test seeds: a static, a table, heuristics' parameters.
 
 Every trial runs on the same episodes (common random numbers), so that small differences count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mei_gym.heuristics import make
 from mei_gym.heuristics.policy import Policy, World
-from mei_gym.oracle.episodes import run
+from mei_gym.oracle.episodes import run, world_digest
+from mei_gym.oracle.ledger import Ledger, question
 
 Say = Callable[[str], None]
 Choice = tuple[int, int]  # cut, bits
@@ -30,18 +31,19 @@ GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
 
 
 class Trials:
-    """Mean rewards on fixed episodes, each choice tried once."""
+    """Mean rewards on fixed episodes, each choice tried once and noted in the ledger."""
 
-    def __init__(self, world: World, seeds: range, requests: int) -> None:
-        self.world, self.seeds, self.requests = world, seeds, requests
-        self.known: dict[str, float] = {}
+    def __init__(self, world: World, seeds: Sequence[int], requests: int, ledger: Ledger) -> None:
+        self.world, self.seeds, self.requests, self.ledger = world, seeds, requests, ledger
+        self.about = world_digest(world), seeds, requests
 
     def reward(self, name: str, parameters: dict[str, Any]) -> float:
         """The mean reward a request."""
         policy = make(name, self.world, **parameters)
-        if repr(policy) not in self.known:
-            self.known[repr(policy)] = float(run(policy, self.seeds, self.requests).reward.mean())
-        return self.known[repr(policy)]
+        key = question(*self.about, policy)
+        if key not in self.ledger.answers:
+            self.ledger.add(key, [float(run(policy, self.seeds, self.requests).reward.mean())])
+        return self.ledger.answers[key][0]
 
     def best(self, name: str, proposals: Iterable[dict[str, Any]]) -> dict[str, Any]:
         """The proposal of the highest mean; of equals the first."""

@@ -1,9 +1,9 @@
 """Neurosurgeon and its kin: the best choice for this request alone, by the cost model.
 
-Kang et al. (ASPLOS 2017) pick the cut of least latency or energy from layers' costs and the present bandwidth, with the server
-taken as idle: `neurosurgeon_idle`. `neurosurgeon` sees the server's and the air's load too: it is the myopic optimum, given
-the whole observation. The objective is the environment's reward in both; `energy_aware` pays `energy_scale` times as
-much for a joule, which saves battery and heat for later requests.
+Kang et al. (ASPLOS 2017) pick the cut of least latency or energy from layers' costs and the present bandwidth, with
+the server taken as idle: `neurosurgeon_idle`. `neurosurgeon` sees the server's and the air's load too: it is the
+myopic optimum, given the whole observation. The objective is the environment's reward in both; `energy_aware` pays
+`energy_scale` times as much for a joule, which saves battery and heat for later requests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a request's choices are worth by the forecast, read off the observation: the compiled heart of the myopic policies.
+"""What a request's choices are worth by the forecast, read off the observation: the heart of the myopic policies.
 
     score = forecast reward - (energy_scale - 1) * energy cost - price of what the request takes from others
 
@@ -14,29 +14,49 @@ environment's own functions (`envs.split_inference.forecast`), given the observa
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from math import inf
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
 
 from mei_gym.chance import mixed
-from mei_gym.compiled import OPTIONS, digest, scalar
+from mei_gym.compiled import OPTIONS, scalar
 from mei_gym.costs.compute import block_decode_time, block_mixed_time, head_time
 from mei_gym.costs.serving import SERVER
 from mei_gym.envs.split_inference.fields import (
-    ANSWER, APPLICATION, CHUNK_PACE, COMING, DEEPEST, DEVICE_CLASS, FIELDS, JOULE_PRICE, KV_USED, KV_WAITING, OWN_RATE,
-    PACE, PROMPT, PROMPT_BACKLOG, RUNNING, STREAM_SHARE, UPLOAD_BACKLOG, UPLOADS, WAITING,
-)  # fmt: skip
+    ANSWER,
+    APPLICATION,
+    CHUNK_PACE,
+    COMING,
+    DEEPEST,
+    DEVICE_CLASS,
+    FIELDS,
+    JOULE_PRICE,
+    KV_USED,
+    KV_WAITING,
+    OWN_RATE,
+    PACE,
+    PROMPT,
+    PROMPT_BACKLOG,
+    RUNNING,
+    STREAM_SHARE,
+    UPLOAD_BACKLOG,
+    UPLOADS,
+    WAITING,
+)
 from mei_gym.envs.split_inference.forecast import (
-    air_time, device_energy, expected_reward, expected_tpot, prompt_payload,
-)  # fmt: skip
+    air_time,
+    device_energy,
+    expected_reward,
+    expected_tpot,
+    prompt_payload,
+)
 from mei_gym.envs.split_inference.rules import BITS_CHOICES
 from mei_gym.envs.task import meant
 from mei_gym.heuristics.policy import World
+from mei_gym.heuristics.text import text_digest
 from mei_gym.packed import view
 
 #: What a scorer can be told, in the order of `knobs`.
@@ -131,15 +151,6 @@ def draw_row(params, row, seed):
     count = 1 + BITS_CHOICES * between + (1 if deepest == params.layers else 0)
     place = int(bits % np.uint64(count))
     return 0 if place == 0 else place + BITS_CHOICES - 1
-
-
-@cache
-def text_digest() -> str:
-    """SHA-256 over every rule and over these heuristics: part of the compiled entries' cache key."""
-    content = hashlib.sha256(digest().encode())
-    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
-        content.update(path.read_bytes())
-    return content.hexdigest()
 
 
 @cache

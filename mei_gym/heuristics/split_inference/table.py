@@ -1,7 +1,7 @@
 """A table: one cut and one choice of bits for each application on each class of devices.
 
-The best of them is what a company would ship without measuring anything at run time; an environment in which it comes close to a
-clairvoyant search has nothing to learn.
+The best of them is what a company would ship without measuring anything at run time; an environment in which it comes
+close to a clairvoyant search has nothing to learn.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from mei_gym.envs.split_inference.fields import APPLICATION, DEVICE_CLASS, FIELDS
 from mei_gym.heuristics.policy import Policy, World
-from mei_gym.heuristics.split_inference.blind import actions_of, checked_bits, checked_cut
+from mei_gym.heuristics.split_inference.blind import actions_of, checked_bits, checked_cut, layers
 from mei_gym.scenarios.resolve import ScenarioError, nearest
 
 
@@ -57,3 +57,11 @@ class Table(Policy):
             for field in (APPLICATION, DEVICE_CLASS)
         )
         return actions_of(self.world, observations, self.cuts[application, device], self.bits[application, device])
+
+    def settings(self) -> str:
+        """Each cell with its cut, and its bits where activations are sent."""
+        depth = layers(self.world)
+        return ", ".join(
+            f"{cell} {cut}" + (f" at {bits}" if 0 < cut < depth else "")
+            for cell, (cut, bits) in self.parameters["choices"].items()
+        )

@@ -29,16 +29,36 @@ from mei_gym.costs.serving import SERVER
 from mei_gym.envs.lanes import Lanes
 from mei_gym.envs.split_inference.device import joule_price, layers_that_fit
 from mei_gym.envs.split_inference.fields import (
-    APPLICATION, BLOCK_DECODE, BLOCK_PREFILL, DEVICE_CLASS, DEVICE_HEAD, DEVICE_SPEED, DEVICE_WAIT, FIELDS, LOADED,
-    PROMPT, ROUND_TRIP, TPOT_TARGET, TTFT_TARGET,
-)  # fmt: skip
+    APPLICATION,
+    BLOCK_DECODE,
+    BLOCK_PREFILL,
+    DEVICE_CLASS,
+    DEVICE_HEAD,
+    DEVICE_SPEED,
+    DEVICE_WAIT,
+    FIELDS,
+    LOADED,
+    PROMPT,
+    ROUND_TRIP,
+    TPOT_TARGET,
+    TTFT_TARGET,
+)
 from mei_gym.envs.split_inference.forecast import (
-    air_time, away_time, device_energy, device_prompt_time, expected_tpot, expected_ttft, latency_utility, leakage_excess,
-    prompt_payload, quality_loss,
-)  # fmt: skip
+    air_time,
+    away_time,
+    device_energy,
+    device_prompt_time,
+    expected_tpot,
+    expected_ttft,
+    latency_utility,
+    leakage_excess,
+    prompt_payload,
+    quality_loss,
+)
 from mei_gym.envs.split_inference.rules import BITS_CHOICES
 from mei_gym.heuristics.policy import World
-from mei_gym.heuristics.split_inference.scores import imagine_idle, text_digest
+from mei_gym.heuristics.split_inference.scores import imagine_idle
+from mei_gym.heuristics.text import text_digest
 from mei_gym.packed import Pack, view
 
 NUMBER_FIELDS = len(FIELDS)
@@ -114,7 +134,7 @@ def idealise(params, state, lane, could_load, ideal):
 
 
 @scalar
-def most_of_choice(params, ideal, prompt_s, answer_s, price, answer_tokens, cut, bits_choice):
+def most_of_choice(params, ideal, floors, price, answer_tokens, cut, bits_choice):
     """The reward of one choice in the ideal world."""
     application, device_class = int(ideal[APPLICATION]), int(ideal[DEVICE_CLASS])
     prompt_tokens = int(ideal[PROMPT])
@@ -122,20 +142,23 @@ def most_of_choice(params, ideal, prompt_s, answer_s, price, answer_tokens, cut,
     tpot_s = expected_tpot(params, ideal, cut, bits_choice)
     if cut < params.layers:
         blocks = params.layers - cut
-        served_s = prompt_s[blocks, prompt_tokens] + head_time(params, SERVER, 1.0)
+        served_s = floors.prompt_s[blocks, prompt_tokens] + head_time(params, SERVER, 1.0)
         sent_s = air_time(ideal, prompt_payload(params, ideal, cut, bits_choice))
         ttft_s = min(ttft_s, device_prompt_time(params, ideal, cut) + sent_s + ideal[ROUND_TRIP] + served_s)
         further = int(answer_tokens) - 1
         if further > 0:
-            iterations_s = answer_s[blocks, prompt_tokens + further] - answer_s[blocks, prompt_tokens]
+            iterations_s = floors.answer_s[blocks, prompt_tokens + further] - floors.answer_s[blocks, prompt_tokens]
             tpot_s = min(tpot_s, away_time(params, ideal, cut, bits_choice) + iterations_s / further)
-    tpot_utility = latency_utility(params, tpot_s, ideal[TPOT_TARGET]) if answer_tokens > 1.0 else 1.0
+    ttft_utility = latency_utility(params, ttft_s, ideal[TTFT_TARGET])
+    tpot_utility = 0.0
+    if ttft_utility > 0.0:
+        tpot_utility = latency_utility(params, tpot_s, ideal[TPOT_TARGET]) if answer_tokens > 1.0 else 1.0
     energy_j = 0.0
     if cut > 0:
         kept_j = params.battery_reserve * params.class_battery_j[device_class]
         energy_j = min(kept_j, device_energy(params, ideal, cut, bits_choice, answer_tokens))
     return (
-        params.ttft_weight[application] * latency_utility(params, ttft_s, ideal[TTFT_TARGET])
+        params.ttft_weight[application] * ttft_utility
         + params.tpot_weight[application] * tpot_utility
         - params.energy_weight[application] * price * energy_j
         - params.leakage_weight[application] * leakage_excess(params, ideal, cut)
@@ -156,9 +179,8 @@ def most_of_request(params, state, lane, floors, prices, could_load, ideal):
     best = -inf
     for cut in range(deepest + 1):
         for bits_choice in range(BITS_CHOICES if 0 < cut < params.layers else 1):
-            best = max(best, most_of_choice(
-                params, ideal, floors.prompt_s, floors.answer_s, prices[user], state.answer_tokens[lane], cut, bits_choice
-            ))  # fmt: skip
+            most = most_of_choice(params, ideal, floors, prices[user], state.answer_tokens[lane], cut, bits_choice)
+            best = max(best, most)
     could_load[user] = max(could, deepest)
     return best
 
