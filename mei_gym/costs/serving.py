@@ -17,6 +17,9 @@ it is back. An answer that lives wholly on the server takes part in every iterat
 Before the server, a split prompt is prepared on its device until `ready_s`, then its activations share the cell's
 uplink with the other uploads: equal shares of air time, after what the streams of single tokens take.
 
+A user who has waited past the patience gives up, unless the prompt has begun to run: `give_up`, called by the
+environment at each of its steps, takes such requests off the device, the air and the queue.
+
 Events: a device is ready, an upload ends, a background request arrives, an iteration ends. Between events nothing
 changes, so the engine jumps. The iteration is the smallest event, because a measured block's time is not linear in
 its context; jumps over several iterations would have to approximate it.
@@ -36,8 +39,8 @@ from mei_gym.costs.compute import block_mixed_time, head_time
 
 SERVER = 0  # the processor index of the edge server in every cost table
 STREAM_SHARE_LIMIT = 0.9  # chosen: bulk uploads keep at least a tenth of the air
-FIRST, LAST = 0, 1  # kinds of news
-NEWS_KINDS = 2
+FIRST, LAST, DROPPED = 0, 1, 2  # kinds of news
+NEWS_KINDS = 3
 PACE_WEIGHT = 0.1  # chosen: the pace remembers about ten iterations
 
 
@@ -84,6 +87,7 @@ class ServingState(NamedTuple):
     slot_prompt_tokens: np.ndarray  # f8[lane, slot]
     slot_answer_tokens: np.ndarray  # f8[lane, slot]
     slot_share: np.ndarray  # f8[lane, slot] of the blocks, on the server
+    slot_patience_s: np.ndarray  # f8[lane, slot] until when its user waits for the first token
     slot_ready_s: np.ndarray  # f8[lane, slot] prepared; later: back at the server
     slot_air_s: np.ndarray  # f8[lane, slot] air time to send; later: value of the air clock when sent
     slot_stream_share: np.ndarray  # f8[lane, slot]
@@ -145,8 +149,9 @@ def take_slot(state, lane):
 
 
 @scalar
-def fill_slot(state, lane, slot, request, prompt_tokens, answer_tokens, share, away_s, stream_share):
-    """Write down a request; where it goes next is the caller's matter."""
+def fill_slot(state, lane, slot, request, prompt_tokens, answer_tokens, share, away_s, stream_share, patience_s):
+    """Write down a request, whose user waits until `patience_s`; where it goes next is the caller's matter."""
+    state.slot_patience_s[lane, slot] = patience_s
     state.slot_request[lane, slot] = request
     state.slot_prompt_tokens[lane, slot] = prompt_tokens
     state.slot_answer_tokens[lane, slot] = answer_tokens
@@ -179,6 +184,53 @@ def enqueue(state, lane, slot):
     share, prompt_tokens = state.slot_share[lane, slot], state.slot_prompt_tokens[lane, slot]
     state.kv_waiting_tokens[lane] += share * (prompt_tokens + state.slot_answer_tokens[lane, slot])
     state.prompt_backlog_tokens[lane] += share * prompt_tokens
+
+
+@scalar
+def give_up(state, lane, now_s):
+    """Drop the requests whose users no longer wait for a first token and whose prompt has not begun to run."""
+    place = 0
+    while place < state.preparing_count[lane]:
+        slot = state.preparing[lane, place]
+        if state.slot_patience_s[lane, slot] < now_s:
+            state.preparing_count[lane] -= 1
+            state.preparing[lane, place] = state.preparing[lane, state.preparing_count[lane]]
+            drop(state, lane, slot, now_s)
+        else:
+            place += 1
+    air_time_passes(state, lane, now_s)
+    place = 0
+    while place < state.uploading_count[lane]:
+        slot = state.uploading[lane, place]
+        if state.slot_patience_s[lane, slot] < now_s:
+            state.uploading_count[lane] -= 1
+            state.uploading[lane, place] = state.uploading[lane, state.uploading_count[lane]]
+            drop(state, lane, slot, now_s)
+        else:
+            place += 1
+    slots = state.waiting.shape[1]
+    head, kept = state.waiting_head[lane], 0
+    for place in range(state.waiting_count[lane]):
+        slot = state.waiting[lane, (head + place) % slots]
+        if state.slot_patience_s[lane, slot] < now_s:
+            share, prompt_tokens = state.slot_share[lane, slot], state.slot_prompt_tokens[lane, slot]
+            state.kv_waiting_tokens[lane] -= share * (prompt_tokens + state.slot_answer_tokens[lane, slot])
+            state.prompt_backlog_tokens[lane] -= share * prompt_tokens
+            state.coming_tokens[lane] += share * prompt_tokens
+            drop(state, lane, slot, now_s)
+        else:
+            state.waiting[lane, (head + kept) % slots] = slot
+            kept += 1
+    state.waiting_count[lane] = kept
+
+
+@scalar
+def drop(state, lane, slot, now_s):
+    """Tell that a request on its way was given up, and free its slot."""
+    state.coming_tokens[lane] -= state.slot_share[lane, slot] * state.slot_prompt_tokens[lane, slot]
+    tell(state, lane, slot, DROPPED, now_s)
+    state.free[lane, state.free_count[lane]] = slot
+    state.free_count[lane] += 1
 
 
 @scalar
@@ -335,10 +387,10 @@ def release(state, lane, slot):
 
 @scalar
 def tell(state, lane, slot, kind, now_s):
-    """Note a first or last token of a request that the environment asked to hear of."""
+    """Note what happened to a request that the environment asked to hear of."""
     if kind == FIRST:
         state.slot_first_s[lane, slot] = now_s
-    else:
+    elif kind == LAST:
         state.slot_last_s[lane, slot] = now_s
     if state.slot_request[lane, slot] >= 0:
         state.news[lane, state.news_count[lane]] = NEWS_KINDS * slot + kind

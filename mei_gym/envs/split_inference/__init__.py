@@ -34,7 +34,9 @@ utility(t) is 1 up to the application's target and falls with the logarithm of t
 targets (the form of ITU-T G.1030). What a request's latency will be is not known when it is decided:
 it is paid the forecast of the cost model then, and the difference to what happened when its first and
 last tokens come. So an episode's return is made of what happened; only requests under way at its end
-keep their forecast (`info["unfinished"]`).
+keep their forecast (`info["unfinished"]`). An answer that begins `lateness` targets after the question
+is worth nothing; a user whose prompt has not begun to run after `patience_s` gives up
+(`info["abandoned"]`).
 
 Times at the server are of measured blocks; those of phones, laptops and boards are derived from data
 sheets and published measurements (`mei-gym profiles` says which). Leakage and quality are cited

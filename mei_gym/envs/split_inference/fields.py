@@ -88,6 +88,7 @@ INFO: tuple[tuple[str, str, str], ...] = (
     ("answered", "count", "requests whose answer ended"),
     ("tpot_s", "s", "mean time per further token of those; 0 where none"),
     ("tpot_met", "count", "of those, within the target"),
+    ("abandoned", "count", "requests whose users gave up"),
     # the world now, before the next decision
     ("time_s", "s", "since the episode began"),
     ("elapsed_s", "s", "between the last two requests"),
@@ -102,6 +103,7 @@ INFO: tuple[tuple[str, str, str], ...] = (
     ("device_speed", "ratio", "of the device that asks now"),
     ("corrected_total", "count", "corrected actions in the episode"),
     ("refused_total", "count", "refused requests in the episode"),
+    ("abandoned_total", "count", "requests given up in the episode"),
 )
 
 INFO_NAMES: tuple[str, ...] = tuple(name for name, _, _ in INFO)
@@ -112,9 +114,9 @@ REWARD_PARTS: tuple[str, ...] = INFO_NAMES[:5]
     I_APPLICATION, I_DEVICE_CLASS, I_PROMPT, I_ANSWER, I_CUT, I_BITS, I_CORRECTED, I_REFUSED,
     I_FORECAST_TTFT, I_FORECAST_TPOT, I_ENERGY, I_COMPUTE, I_UPLINK_BYTES, I_DOWNLINK_BYTES, I_FETCHED,
     I_LEAKAGE, I_EXCESS, I_QUALITY,
-    I_FIRST_TOKENS, I_TTFT, I_TTFT_MET, I_ANSWERED, I_TPOT, I_TPOT_MET,
+    I_FIRST_TOKENS, I_TTFT, I_TTFT_MET, I_ANSWERED, I_TPOT, I_TPOT_MET, I_ABANDONED,
     I_TIME, I_ELAPSED, I_QUEUE, I_RUNNING, I_UNFINISHED, I_KV_USED, I_BUSY, I_UPLOADS, I_UPLINK,
-    I_BATTERY, I_SPEED, I_CORRECTED_TOTAL, I_REFUSED_TOTAL,
+    I_BATTERY, I_SPEED, I_CORRECTED_TOTAL, I_REFUSED_TOTAL, I_ABANDONED_TOTAL,
 ) = range(len(INFO))  # fmt: skip
 
 PARTS = 5  # the reward's parts stand first in info

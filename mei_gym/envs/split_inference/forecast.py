@@ -155,9 +155,11 @@ def expected_reward(params, sensed, cut, bits_choice):
     ttft_s = expected_ttft(params, sensed, cut, bits_choice)
     tpot_s = expected_tpot(params, sensed, cut, bits_choice)
     energy_j = device_energy(params, sensed, cut, bits_choice, sensed[ANSWER])
+    ttft_utility = latency_utility(params, ttft_s, sensed[TTFT_TARGET])
+    tpot_utility = latency_utility(params, tpot_s, sensed[TPOT_TARGET]) if ttft_utility > 0.0 else 0.0
     return (
-        params.ttft_weight[application] * latency_utility(params, ttft_s, sensed[TTFT_TARGET])
-        + params.tpot_weight[application] * latency_utility(params, tpot_s, sensed[TPOT_TARGET])
+        params.ttft_weight[application] * ttft_utility
+        + params.tpot_weight[application] * tpot_utility
         - params.energy_weight[application] * sensed[JOULE_PRICE] * energy_j
         - params.leakage_weight[application] * leakage_excess(params, sensed, cut)
         - params.quality_weight[application] * quality_loss(params, cut, bits_choice)

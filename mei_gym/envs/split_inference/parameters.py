@@ -120,6 +120,7 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -
         quality_weight=of_application("quality_weight"),
         expected_answer_tokens=mean_answers,
         lateness=scenario.lateness,
+        patience_s=scenario.patience_s,
         leakage_of_cut=leakage,
         quality_loss_of_bits=np.array([0.0, scenario.quality.bits_8, scenario.quality.bits_4]),
         bits_choices=np.array(BITS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, inf
 
 import numpy as np
 
@@ -10,14 +10,14 @@ from mei_gym.chance import normal
 from mei_gym.compiled import scalar
 from mei_gym.costs.compute import block_decode_time, block_mixed_time, block_prefill_time, head_time
 from mei_gym.costs.serving import (
-    FIRST, NEWS_KINDS, SERVER, advance, empty_server, enqueue, fill_slot, prepare, take_slot, wake,
+    DROPPED, FIRST, NEWS_KINDS, SERVER, advance, empty_server, enqueue, fill_slot, give_up, prepare, take_slot, wake,
 )  # fmt: skip
 from mei_gym.envs.split_inference.device import (
     device_speed, joule_price, layers_that_fit, pass_time, place_device,
 )  # fmt: skip
 from mei_gym.envs.split_inference.fields import (
     ANSWER, APPLICATION, BACKGROUND_RATE, BATTERY, BLOCK_DECODE, BLOCK_PREFILL, CHUNK_PACE, COMING, DEEPEST, DEVICE_CLASS,
-    DEVICE_HEAD, DEVICE_SPEED, DEVICE_WAIT, HEAT, I_ANSWER, I_ANSWERED, I_APPLICATION, I_BATTERY, I_BITS, I_BUSY, I_COMPUTE,
+    DEVICE_HEAD, DEVICE_SPEED, DEVICE_WAIT, HEAT, I_ABANDONED, I_ABANDONED_TOTAL, I_ANSWER, I_ANSWERED, I_APPLICATION, I_BATTERY, I_BITS, I_BUSY, I_COMPUTE,
     I_CORRECTED, I_CORRECTED_TOTAL, I_CUT, I_DEVICE_CLASS, I_DOWNLINK_BYTES, I_ELAPSED, I_ENERGY, I_EXCESS, I_FETCHED,
     I_FIRST_TOKENS, I_FORECAST_TPOT, I_FORECAST_TTFT, I_KV_USED, I_LEAKAGE, I_PROMPT, I_QUALITY, I_QUEUE, I_REFUSED,
     I_REFUSED_TOTAL, I_REWARD_ENERGY, I_REWARD_LEAKAGE, I_REWARD_QUALITY, I_REWARD_TPOT, I_REWARD_TTFT, I_RUNNING, I_SPEED,
@@ -141,7 +141,9 @@ def decide(params, state, info, lane, cut, bits_choice):
     state.user_battery_j[lane, user] -= energy_j
 
     ttft_utility = latency_utility(params, ttft_s, sensed[TTFT_TARGET])
-    tpot_utility = latency_utility(params, tpot_s, sensed[TPOT_TARGET]) if answer_tokens > 1.0 else 1.0
+    tpot_utility = 0.0
+    if ttft_utility > 0.0:  # nobody is left to read an answer that begins too late
+        tpot_utility = latency_utility(params, tpot_s, sensed[TPOT_TARGET]) if answer_tokens > 1.0 else 1.0
     if cut == params.layers:
         row[I_REWARD_TTFT] += params.ttft_weight[application] * ttft_utility
         row[I_REWARD_TPOT] += params.tpot_weight[application] * tpot_utility
@@ -162,7 +164,7 @@ def decide(params, state, info, lane, cut, bits_choice):
         air_share = air_time(sensed, params.payload_bytes_per_token[bits_choice]) / (away_s + 1.5 * sensed[PACE])
     fill_slot(
         state, lane, slot, state.request[lane], prompt_tokens, answer_tokens,
-        (params.layers - cut) / params.layers, away_s, air_share,
+        (params.layers - cut) / params.layers, away_s, air_share, now_s + params.patience_s,
     )  # fmt: skip
     state.slot_application[lane, slot] = application
     state.slot_asked_s[lane, slot] = now_s
@@ -193,26 +195,47 @@ def count_answer(params, info, lane, application, tpot_s):
 
 @scalar
 def hear_news(params, state, info, lane):
-    """Put the forecasts right of the requests whose first or last token has come."""
+    """Put the forecasts right of the requests whose first or last token has come, or whose user has given up."""
     for place in range(state.news_count[lane]):
         slot, kind = state.news[lane, place] // NEWS_KINDS, state.news[lane, place] % NEWS_KINDS
         application = state.slot_application[lane, slot]
         if kind == FIRST:
             ttft_s = state.slot_first_s[lane, slot] + state.slot_way_back_s[lane, slot] - state.slot_asked_s[lane, slot]
-            utility = latency_utility(params, ttft_s, params.ttft_target_s[application])
-            gained = utility - state.slot_ttft_utility[lane, slot]
-            info[lane, I_REWARD_TTFT] += params.ttft_weight[application] * gained
+            settle_ttft(params, state, info, lane, slot, latency_utility(params, ttft_s, params.ttft_target_s[application]))
             count_first_token(params, info, lane, application, ttft_s)
+        elif kind == DROPPED:
+            settle_ttft(params, state, info, lane, slot, 0.0)
+            info[lane, I_ABANDONED] += 1.0
+            info[lane, I_ABANDONED_TOTAL] += 1.0
+            state.unfinished[lane] -= 1
         else:
             further_tokens = state.slot_answer_tokens[lane, slot] - 1.0
             answered_s = state.slot_last_s[lane, slot] - state.slot_first_s[lane, slot]
             tpot_s = answered_s / further_tokens if further_tokens > 0.0 else 0.0
-            utility = latency_utility(params, tpot_s, params.tpot_target_s[application])
-            gained = utility - state.slot_tpot_utility[lane, slot]
-            info[lane, I_REWARD_TPOT] += params.tpot_weight[application] * gained
+            if state.slot_ttft_utility[lane, slot] > 0.0:
+                utility = latency_utility(params, tpot_s, params.tpot_target_s[application])
+                settle_tpot(params, state, info, lane, slot, utility)
             count_answer(params, info, lane, application, tpot_s)
             state.unfinished[lane] -= 1
     state.news_count[lane] = 0
+
+
+@scalar
+def settle_ttft(params, state, info, lane, slot, utility):
+    """Pay what the first token was worth less what was forecast; an answer that begins too late is worth nothing."""
+    weight = params.ttft_weight[state.slot_application[lane, slot]]
+    info[lane, I_REWARD_TTFT] += weight * (utility - state.slot_ttft_utility[lane, slot])
+    state.slot_ttft_utility[lane, slot] = utility
+    if utility == 0.0:
+        settle_tpot(params, state, info, lane, slot, 0.0)
+
+
+@scalar
+def settle_tpot(params, state, info, lane, slot, utility):
+    """Pay what the further tokens were worth less what was forecast."""
+    weight = params.tpot_weight[state.slot_application[lane, slot]]
+    info[lane, I_REWARD_TPOT] += weight * (utility - state.slot_tpot_utility[lane, slot])
+    state.slot_tpot_utility[lane, slot] = utility
 
 
 @scalar
@@ -227,6 +250,8 @@ def wait_for_request(params, state, info, lane):
         if reached_s >= arrival_s:
             break
         background_arrives(params, state, lane)
+    give_up(state, lane, arrival_s)
+    hear_news(params, state, info, lane)
     elapsed_s = arrival_s - before_s
     info[lane, I_ELAPSED] = elapsed_s
     kept = exp(-elapsed_s / params.rate_memory_s)
@@ -257,8 +282,9 @@ def background_arrives(params, state, lane):
         background, key = params.ttft_target_s.shape[0], state.key[lane] ^ BACKGROUND_KEY
         prompt_tokens = drawn_prompt_tokens(params, background, key, number)
         fill_slot(
-            state, lane, slot, -1, prompt_tokens, drawn_answer_tokens(params, background, key, number), 1.0, 0.0, 0.0
-        )
+            state, lane, slot, -1, prompt_tokens, drawn_answer_tokens(params, background, key, number), 1.0, 0.0, 0.0,
+            inf,
+        )  # fmt: skip
         enqueue(state, lane, slot)
         wake(params, state, lane, now_s)
     state.background_request[lane] = number + 1

@@ -37,6 +37,7 @@ class SplitParams(NamedTuple):
     quality_weight: np.ndarray  # f8[application]
     expected_answer_tokens: np.ndarray  # f8[application + 1]
     lateness: float  # a time that misses its target by this factor is worth nothing
+    patience_s: float  # a user whose prompt has not begun to run by then gives up
     # cuts and bits
     leakage_of_cut: np.ndarray  # f8[layers + 1]
     quality_loss_of_bits: np.ndarray  # f8[3]

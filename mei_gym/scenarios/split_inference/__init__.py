@@ -115,6 +115,7 @@ class SplitInferenceScenario(Part):
     battery_reserve: Share = Field(description="below this charge a device computes nothing")
     pressure_time_s: Positive = Field(description="s, correlation time of other apps' memory")
     lateness: float = Field(gt=1, description="a time this many targets long is worth nothing")
+    patience_s: Positive = Field(description="s, after which a user gives up whose prompt has not begun to run")
     leakage: Leakage
     quality: Quality
 
