@@ -31,10 +31,17 @@ class Result(NamedTuple):
     bound: np.ndarray  # f8[episode] mean a request, of the bound; nan where it was not asked for
 
 
-def run(policy: Policy, seeds: Sequence[int], requests: int = REQUESTS, bound: bool = False) -> Result:
-    """The policy's episodes on the seeds, one lane each."""
+def run(
+    policy: Policy,
+    seeds: Sequence[int],
+    requests: int = REQUESTS,
+    bound: bool = False,
+    lanes: Lanes | None = None,
+) -> Result:
+    """The policy's episodes on the seeds, one lane each; lanes of the same world and number can be used again."""
     world = policy.world
-    lanes = Lanes(world.task, world.scenario, len(seeds))
+    if lanes is None:
+        lanes = Lanes(world.task, world.scenario, len(seeds))
     lanes.reset(lane_seeds(seeds))
     ceiling = Bound(world, lanes) if bound else None
     reward = np.zeros(len(seeds))

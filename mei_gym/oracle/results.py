@@ -10,21 +10,26 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mei_gym.catalogue import task_of
+from mei_gym.heuristics import registered
 from mei_gym.oracle.headroom import Headroom
 
 PACKAGE = Path(str(resources.files("mei_gym")))
 COLUMNS = ("policy", "reward", "low", "high", "normalised")  # then the reward's parts, then settings
 
 
+def task_name(id: str) -> str:
+    """The folder of an id's tables: "split_inference" for "mei/SplitInference-v0"."""
+    return registered(id)[0].module.rpartition(".")[2]
+
+
 def place_of(id: str, scenario: str, ending: str) -> Path:
     """Where a table lies."""
-    return PACKAGE / "oracle" / "results" / task_of(id).rpartition(".")[2] / f"{scenario}.{ending}"
+    return PACKAGE / "oracle" / "results" / task_name(id) / f"{scenario}.{ending}"
 
 
 def tuned_place_of(id: str, scenario: str) -> Path:
     """Where the settings lie that were tuned for a scenario."""
-    return PACKAGE / "heuristics" / task_of(id).rpartition(".")[2] / "tuned" / f"{scenario}.json"
+    return PACKAGE / "heuristics" / task_name(id) / "tuned" / f"{scenario}.json"
 
 
 def write(result: Headroom) -> list[Path]:

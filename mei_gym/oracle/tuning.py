@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from mei_gym.envs.lanes import Lanes
 from mei_gym.heuristics import make
 from mei_gym.heuristics.policy import Policy, World
 from mei_gym.oracle.episodes import run, world_digest
@@ -35,6 +36,7 @@ class Trials:
 
     def __init__(self, world: World, seeds: Sequence[int], requests: int, ledger: Ledger) -> None:
         self.world, self.seeds, self.requests, self.ledger = world, seeds, requests, ledger
+        self.lanes = Lanes(world.task, world.scenario, len(seeds))
         self.about = world_digest(world), seeds, requests
 
     def reward(self, name: str, parameters: dict[str, Any]) -> float:
@@ -42,7 +44,8 @@ class Trials:
         policy = make(name, self.world, **parameters)
         key = question(*self.about, policy)
         if key not in self.ledger.answers:
-            self.ledger.add(key, [float(run(policy, self.seeds, self.requests).reward.mean())])
+            result = run(policy, self.seeds, self.requests, lanes=self.lanes)
+            self.ledger.add(key, [float(result.reward.mean())])
         return self.ledger.answers[key][0]
 
     def best(self, name: str, proposals: Iterable[dict[str, Any]]) -> dict[str, Any]:
