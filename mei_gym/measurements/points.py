@@ -82,7 +82,7 @@ def cpu_points(seed: int, quick: bool, contexts: tuple[int, ...] = (16, 64, 128,
     """Points of one CPU thread: shorter prompts, small batches; in random order, repeats last."""
     if quick:
         return [p for p in _quick(seed) if p.tokens <= 64 and p.batch <= 2 and p.phase != "mixed"]
-    long = (20, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024)
+    long = (20, 24, 32, 33, 40, 48, 49, 56, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024)
     knots = (*CPU_SMALL, *long)
     prefill = [Point("prefill", "knot", n) for n in knots]
     decode = [Point("decode", "knot", 1, b, c) for b in (1, 2, 3, 4) for c in contexts]
