@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mei_gym.envs.lanes import Lanes
+from mei_gym.envs.lanes import STAY, Lanes
 from mei_gym.heuristics.policy import Policy
 from mei_gym.oracle.episodes import Result, world_digest
 from mei_gym.oracle.ledger import Ledger, question
@@ -61,18 +61,26 @@ def search(
         observations = lanes.out.observation
         tried = proposed(world, observations, base.choose(observations), candidates)
         spread(lanes, futures, candidates)
-        worth = np.zeros(futures.count)
-        actions = tried.ravel()
+        moving = np.flatnonzero(~repeated(tried).ravel())  # what stands twice need not be tried twice
+        actions = np.full(futures.count, STAY)
+        actions[moving] = tried.ravel()[moving]
+        worth = np.full(futures.count, -np.inf)
+        worth[moving] = 0.0
         for _ in range(min(sizes.horizon, requests - request)):
             futures.step(actions)
-            worth += futures.out.reward
-            actions = base.choose(futures.out.observation)
+            worth[moving] += futures.out.reward[moving]
+            actions[moving] = base.choose(futures.out.observation[moving])
         best = worth.reshape(episodes, candidates).argmax(axis=1)
         lanes.step(tried[np.arange(episodes), best])
         reward += lanes.out.reward
         info += lanes.out.info
         tell(request + 1)
     return Result(reward / requests, info / requests, np.full(episodes, np.nan))
+
+
+def repeated(tried: np.ndarray) -> np.ndarray:
+    """bool[n, count]: whether an action stands further left in its row."""
+    return np.stack([(tried[:, :j] == tried[:, j : j + 1]).any(axis=1) for j in range(tried.shape[1])], axis=1)
 
 
 def spread(source: Lanes, target: Lanes, copies: int) -> None:

@@ -165,6 +165,12 @@ def test_neurosurgeon_finds_the_best_forecast_there_is(place, met):
         assert worth[policy.predict(row)[0]] >= max(worth) - 1e-9
 
 
+@pytest.mark.parametrize("name", ["neurosurgeon", "neurosurgeon_idle", "energy_aware", "queue_aware"])
+def test_the_choice_is_the_first_of_the_highest_scores(name, place, met):
+    policy = heuristics.make(name, place)
+    assert np.array_equal(policy.choose(met[0]), policy.scores(met[0]).argmax(axis=1))
+
+
 def test_an_observation_turned_back_is_what_was_sensed(place):
     lanes = Lanes(place.task, place.scenario, 2)
     lanes.reset(np.arange(2).astype(np.uint64))

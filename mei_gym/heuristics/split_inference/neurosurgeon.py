@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mei_gym.heuristics.policy import Policy, World
-from mei_gym.heuristics.split_inference.scores import knobs, scores
+from mei_gym.heuristics.split_inference.scores import best, knobs, scores
 
 
 class Scorer(Policy):
@@ -36,7 +36,7 @@ class Scorer(Policy):
 
     def choose(self, observations: np.ndarray) -> np.ndarray:
         """The best; of equals, the shallowest cut."""
-        return self.scores(observations).argmax(axis=1)
+        return best(self.world, observations, self.knobs)
 
 
 class Neurosurgeon(Scorer):

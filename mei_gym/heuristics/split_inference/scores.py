@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from functools import cache
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -51,7 +51,9 @@ from mei_gym.envs.split_inference.forecast import (
     device_energy,
     expected_reward,
     expected_tpot,
+    leakage_excess,
     prompt_payload,
+    quality_loss,
 )
 from mei_gym.envs.split_inference.rules import BITS_CHOICES
 from mei_gym.envs.task import meant
@@ -64,6 +66,7 @@ KNOBS = ("idle_server", "energy_scale", "server_toll", "memory_toll", "air_toll"
 IDLE_SERVER, ENERGY_SCALE, SERVER_TOLL, MEMORY_TOLL, AIR_TOLL = range(len(KNOBS))
 PRESSURE_POWER = 3.0  # chosen: memory counts little while half of it is free
 NUMBER_FIELDS = len(FIELDS)
+ROUNDING = 1e-9  # far below any difference that counts, far above rounding
 
 
 @scalar
@@ -118,26 +121,65 @@ def taken_from_others(params, sensed, knobs, cut, bits_choice):
 
 
 @scalar
-def score_row(params, row, knobs, sensed, scores):
-    """Write the score of every action; what is infeasible scores minus infinity."""
+def score(params, sensed, knobs, cut, bits_choice):
+    """What a feasible choice is worth."""
+    worth = expected_reward(params, sensed, cut, bits_choice)
+    if knobs[ENERGY_SCALE] != 1.0:
+        joule_weight = params.energy_weight[int(sensed[APPLICATION])] * sensed[JOULE_PRICE]
+        energy_j = device_energy(params, sensed, cut, bits_choice, sensed[ANSWER])
+        worth -= (knobs[ENERGY_SCALE] - 1.0) * joule_weight * energy_j
+    if knobs[SERVER_TOLL] > 0.0 or knobs[MEMORY_TOLL] > 0.0 or knobs[AIR_TOLL] > 0.0:
+        worth -= taken_from_others(params, sensed, knobs, cut, bits_choice)
+    return worth
+
+
+@scalar
+def highest_score(params, sensed, knobs, cut, bits_choice):
+    """At least the score, at a fraction of its price: both utilities taken as 1, and no toll."""
+    application = int(sensed[APPLICATION])
+    energy_j = device_energy(params, sensed, cut, bits_choice, sensed[ANSWER])
+    return (
+        params.ttft_weight[application]
+        + params.tpot_weight[application]
+        - knobs[ENERGY_SCALE] * params.energy_weight[application] * sensed[JOULE_PRICE] * energy_j
+        - params.leakage_weight[application] * leakage_excess(params, sensed, cut)
+        - params.quality_weight[application] * quality_loss(params, cut, bits_choice)
+    )
+
+
+@scalar
+def read_as_told(params, row, knobs, sensed):
+    """Turn an observation into SI as the knobs want it seen; returns the deepest feasible cut."""
     read_back(params, row, sensed)
     if knobs[IDLE_SERVER] > 0.0:
         imagine_idle(params, sensed)
-    deepest = deepest_cut(params, row)
-    dearer = (knobs[ENERGY_SCALE] - 1.0) * params.energy_weight[int(sensed[APPLICATION])] * sensed[JOULE_PRICE]
-    tolled = knobs[SERVER_TOLL] > 0.0 or knobs[MEMORY_TOLL] > 0.0 or knobs[AIR_TOLL] > 0.0
-    for cut in range(params.layers + 1):
-        for bits_choice in range(BITS_CHOICES):
-            action = cut * BITS_CHOICES + bits_choice
-            if cut > deepest or (bits_choice > 0 and not 0 < cut < params.layers):
-                scores[action] = -inf
+    return deepest_cut(params, row)
+
+
+@scalar
+def score_row(params, row, knobs, sensed, scores):
+    """Write the score of every action; what is infeasible scores minus infinity."""
+    deepest = read_as_told(params, row, knobs, sensed)
+    for action in range(scores.shape[0]):
+        scores[action] = -inf
+    for cut in range(deepest + 1):
+        for bits_choice in range(BITS_CHOICES if 0 < cut < params.layers else 1):
+            scores[cut * BITS_CHOICES + bits_choice] = score(params, sensed, knobs, cut, bits_choice)
+
+
+@scalar
+def best_of_row(params, row, knobs, sensed):
+    """The action of the highest score, the first of equals; what cannot be it is not scored."""
+    deepest = read_as_told(params, row, knobs, sensed)
+    best, most = 0, -inf
+    for cut in range(deepest + 1):
+        for bits_choice in range(BITS_CHOICES if 0 < cut < params.layers else 1):
+            if highest_score(params, sensed, knobs, cut, bits_choice) < most - ROUNDING:
                 continue
-            score = expected_reward(params, sensed, cut, bits_choice)
-            if dearer != 0.0:
-                score -= dearer * device_energy(params, sensed, cut, bits_choice, sensed[ANSWER])
-            if tolled:
-                score -= taken_from_others(params, sensed, knobs, cut, bits_choice)
-            scores[action] = score
+            worth = score(params, sensed, knobs, cut, bits_choice)
+            if worth > most:
+                best, most = cut * BITS_CHOICES + bits_choice, worth
+    return best
 
 
 @scalar
@@ -153,13 +195,22 @@ def draw_row(params, row, seed):
     return 0 if place == 0 else place + BITS_CHOICES - 1
 
 
+class Entries(NamedTuple):
+    """Compiled loops over a batch of observations."""
+
+    score: Any
+    choose: Any
+    draw: Any
+    read: Any
+
+
 @cache
-def entries(layout: str) -> tuple[Any, Any, Any]:
-    """Compiled loops over a batch: scores, random draws, deepest cuts."""
+def entries(layout: str) -> Entries:
+    """The compiled loops, built once a process."""
     return build(text_digest(), layout)
 
 
-def build(digest: str, layout: str) -> tuple[Any, Any, Any]:
+def build(digest: str, layout: str) -> Entries:
     """Loops over observations; a closure's value is part of the cache key only if it is named."""
 
     @njit(cache=True, **OPTIONS)
@@ -169,6 +220,14 @@ def build(digest: str, layout: str) -> tuple[Any, Any, Any]:
         params = view(params_handle, layout)
         for i in range(rows.shape[0]):
             score_row(params, rows[i], knobs, sensed, scores[i])
+
+    @njit(cache=True, **OPTIONS)
+    def choose_rows(params_handle, rows, knobs, actions):
+        digest  # noqa: B018
+        sensed = np.zeros(NUMBER_FIELDS)
+        params = view(params_handle, layout)
+        for i in range(rows.shape[0]):
+            actions[i] = best_of_row(params, rows[i], knobs, sensed)
 
     @njit(cache=True, **OPTIONS)
     def draw_rows(params_handle, rows, seed, actions):
@@ -184,27 +243,34 @@ def build(digest: str, layout: str) -> tuple[Any, Any, Any]:
         for i in range(rows.shape[0]):
             read_back(params, rows[i], sensed[i])
 
-    return score_rows, draw_rows, read_rows
+    return Entries(score_rows, choose_rows, draw_rows, read_rows)
 
 
 def scores(world: World, observations: np.ndarray, knobs: np.ndarray) -> np.ndarray:
     """float64[n, action]: what each action is worth by the forecast; minus infinity where it is infeasible."""
     result = np.empty((len(observations), int(np.prod(world.factors))))
-    entries(world.pack.layout)[0](world.pack.handle, observations, knobs, result)
+    entries(world.pack.layout).score(world.pack.handle, observations, knobs, result)
     return result
+
+
+def best(world: World, observations: np.ndarray, knobs: np.ndarray) -> np.ndarray:
+    """int64[n]: the actions of the highest scores; of equals, the shallowest cut."""
+    actions = np.empty(len(observations), np.int64)
+    entries(world.pack.layout).choose(world.pack.handle, observations, knobs, actions)
+    return actions
 
 
 def sensed(world: World, observations: np.ndarray) -> np.ndarray:
     """float64[n, field]: the observations in SI units."""
     result = np.empty((len(observations), NUMBER_FIELDS))
-    entries(world.pack.layout)[2](world.pack.handle, observations, result)
+    entries(world.pack.layout).read(world.pack.handle, observations, result)
     return result
 
 
 def drawn(world: World, observations: np.ndarray, seed: int) -> np.ndarray:
     """int64[n]: feasible actions drawn uniformly."""
     actions = np.empty(len(observations), np.int64)
-    entries(world.pack.layout)[1](world.pack.handle, observations, seed, actions)
+    entries(world.pack.layout).draw(world.pack.handle, observations, seed, actions)
     return actions
 
 
