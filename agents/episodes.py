@@ -1,7 +1,7 @@
 """Play a policy on seeds, and keep what tables and pictures need of it.
 
-Every policy plays the first episode of each seed to its end, so all meet the same requests, the same fading and the same
-other users. Nothing of the reward is rescaled.
+Every policy plays the first episode of each seed to its end, so all meet the same requests, the same fading and the
+same other users. Nothing of the reward is rescaled.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ from agents.command import answer
 def main(arguments: Sequence[str]) -> int:
     """Play, compare, print, write."""
     parser = argparse.ArgumentParser(prog="agents.evaluate", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("sources", nargs="+", type=Path, metavar="CONFIG-or-RUN", help="an experiment's YAML file, or folders of runs")
+    parser.add_argument(
+        "sources", nargs="+", type=Path, metavar="CONFIG-or-RUN", help="an experiment's YAML file, or folders of runs"
+    )
     parser.add_argument("--policies", help="names separated by commas: heuristics, and 'learned' (default: all)")
     parser.add_argument("--episodes", type=int, help="test episodes of each policy (default: as the experiment says)")
     parser.add_argument("--out", type=Path, help="folder to write to (default: RUN/test, or runs/comparison)")
@@ -51,7 +53,9 @@ def main(arguments: Sequence[str]) -> int:
     episodes = chosen.episodes or experiment.evaluation.test_episodes
     console = Console(highlight=False)
     console.print(f"{world.label()}: {episodes} test episodes of every policy, on the same seeds")
-    results = played([*learned, *heuristics(world, wanted)], world, test_seeds(episodes), lambda line: console.print(f"  {line}"))
+    results = played(
+        [*learned, *heuristics(world, wanted)], world, test_seeds(episodes), lambda line: console.print(f"  {line}")
+    )
     single = chosen.sources[0] / "test" if len(chosen.sources) == 1 and is_run(chosen.sources[0]) else None
     folder = chosen.out or single or Path("runs/comparison")
     show(write_outcomes(folder, results, world))

@@ -49,9 +49,9 @@ class Part(BaseModel):
 class Network(Part):
     """The networks of a learner."""
 
-    hidden: tuple[Count, ...] = Field((128, 128), max_length=8, description="widths of the hidden layers")
+    hidden: tuple[Count, ...] = Field(default=(128, 128), max_length=8, description="widths of the hidden layers")
     activation: Literal["tanh", "relu"] = "tanh"
-    one_hot: bool = Field(True, description="show application and device class as one-hot vectors")
+    one_hot: bool = Field(default=True, description="show application and device class as one-hot vectors")
 
 
 class PolicyGradient(Part):
@@ -60,8 +60,8 @@ class PolicyGradient(Part):
     learner: Literal["ppo", "maskable_ppo"]
     network: Network = Network()
     learning_rate: Positive = 3e-4
-    learning_rate_falls: bool = Field(False, description="linearly to zero at the end of training")
-    n_steps: Count = Field(128, description="steps of each lane between two updates")
+    learning_rate_falls: bool = Field(default=False, description="linearly to zero at the end of training")
+    n_steps: Count = Field(default=128, description="steps of each lane between two updates")
     batch_size: Count = 2048
     n_epochs: Count = 4
     gamma: Share = 0.99
@@ -82,7 +82,7 @@ class ValueLearning(Part):
     learning_starts: Count = 10_000
     batch_size: Count = 1024
     gamma: Share = 0.97
-    train_freq: Count = Field(2, description="steps of each lane between two updates")
+    train_freq: Count = Field(default=2, description="steps of each lane between two updates")
     gradient_steps: Count = 1
     target_update_interval: Count = 10_000
     exploration_fraction: Share = 0.3
@@ -93,11 +93,13 @@ class ValueLearning(Part):
 class Evaluation(Part):
     """When and on how much a run is evaluated."""
 
-    every_steps: Count = Field(100_000, description="training steps between two evaluations on validation seeds")
+    every_steps: Count = Field(
+        default=100_000, description="training steps between two evaluations on validation seeds"
+    )
     validation_episodes: Count = 16
     test_episodes: Count = 32
-    deterministic: bool = Field(True, description="the most likely action, not a drawn one")
-    heuristics: Literal["all"] | tuple[str, ...] = Field("all", description="that the agent is compared with")
+    deterministic: bool = Field(default=True, description="the most likely action, not a drawn one")
+    heuristics: Literal["all"] | tuple[str, ...] = Field(default="all", description="that the agent is compared with")
 
 
 class Experiment(Part):
@@ -105,18 +107,20 @@ class Experiment(Part):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="of the run's folder")
     summary: str = ""
-    environment: str = Field("mei/SplitInference-v0", description="a registered id")
+    environment: str = Field(default="mei/SplitInference-v0", description="a registered id")
     scenario: str = "default"
     overrides: dict[str, Any] = Field(default_factory=dict, description="scenario values to change")
     algorithm: Literal["ppo", "dqn", "maskable_ppo"] = "maskable_ppo"
     hyperparameters: Annotated[PolicyGradient | ValueLearning, Field(discriminator="learner")]
     lanes: Annotated[Count, Field(le=10_000)] = 64
-    stagger: bool = Field(True, description="end the lanes' first episodes at different times, so that not all end at once")
+    stagger: bool = Field(
+        default=True, description="end the lanes' first episodes at different times, so that not all end at once"
+    )
     steps: Count = Field(1_000_000, description="training steps of all lanes together")
     seed: Annotated[int, Field(ge=0, lt=100)] = 0
     evaluation: Evaluation = Evaluation()
     checkpoint_every_steps: Count = 200_000
-    threads: Annotated[int, Field(ge=1, le=256)] = Field(1, description="of the environment; torch has one")
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(default=1, description="of the environment; torch has one")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Experiment:
@@ -128,7 +132,9 @@ class Experiment(Part):
             if batch < 2:
                 raise ValueError("lanes x n_steps is 1; at least 2 are needed")
         elif hyper.buffer_size < self.lanes:
-            raise ValueError(f"buffer_size is {hyper.buffer_size}; at least one step of all {self.lanes} lanes is needed")
+            raise ValueError(
+                f"buffer_size is {hyper.buffer_size}; at least one step of all {self.lanes} lanes is needed"
+            )
         return self
 
 
@@ -140,7 +146,7 @@ def load(path: Path, settings: Sequence[str] = (), configs: Path = CONFIGS) -> E
         raise ExperimentError(f"There is no algorithm {algorithm!r}; {nearest(algorithm, LEARNERS)}")
     values["algorithm"] = algorithm
     defaults = read(configs / "algorithms" / f"{algorithm}.yaml")
-    own = values.get("hyperparameters") or {}
+    own: Any = values.get("hyperparameters") or {}
     if not isinstance(own, Mapping):
         raise ExperimentError(f"hyperparameters is {own!r}; a mapping is needed.")
     values["hyperparameters"] = merge(defaults, own) | {"learner": algorithm}
@@ -213,8 +219,10 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(under)
     for key, value in over.items():
         below = result.get(key)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        result[key] = merge(below, value) if both else value
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            result[key] = merge(below, value)
+        else:
+            result[key] = value
     return result
 
 

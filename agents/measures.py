@@ -35,6 +35,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("cut", "layers on the device", "layers", "cut", None, None),
     Measure("uplink_bytes", "sent up", "bytes", "uplink_bytes", None, None),
     Measure("corrected", "infeasible actions", "share", "corrected", None, None),
+    Measure("abandoned", "requests given up", "share", "abandoned", None, None),
     Measure("refused", "refused requests", "share", "refused", None, None),
 )
 

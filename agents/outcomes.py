@@ -1,7 +1,7 @@
 """What an evaluation leaves in a folder: every policy's episodes, and the comparison made of them.
 
-    results.json       episodes of every policy: scores, parts, measures, distributions, decisions
-    comparison.json    means, IQMs, intervals, pairs      comparison.csv, pairs.csv, comparison.md: the same
+results.json       episodes of every policy: scores, parts, measures, distributions, decisions
+comparison.json    means, IQMs, intervals, pairs      comparison.csv, pairs.csv, comparison.md: the same
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from agents.world import World
 
 def write_outcomes(folder: Path, results: Sequence[Result], world: World) -> Comparison:
     """Compare, and write all files."""
-    comparison = compare(results, world.label())
+    comparison = compare(results, world)
     plain = [result._asdict() | {"summaries": [each.plain() for each in result.summaries]} for result in results]
     about = {"environment": world.environment, "scenario": world.scenario, "overrides": world.overrides}
     write_json(folder / "results.json", {"schema": 1, "world": about, "provenance": provenance(), "results": plain})

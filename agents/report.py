@@ -19,7 +19,9 @@ def main(arguments: Sequence[str]) -> int:
     """Read, draw, write."""
     parser = argparse.ArgumentParser(prog="agents.report", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs of one world")
-    parser.add_argument("--results", type=Path, help="folder that agents.evaluate wrote (default: RUN/test, or runs/comparison)")
+    parser.add_argument(
+        "--results", type=Path, help="folder that agents.evaluate wrote (default: RUN/test, or runs/comparison)"
+    )
     parser.add_argument("--out", type=Path, help="folder to write to (default: the run's, or that of the results)")
     chosen = parser.parse_args(arguments)
 

@@ -1,10 +1,10 @@
 """Runs: the folders of training, and what is read from them.
 
-    experiment.json    the resolved experiment      provenance.json   code, versions, machine, date
-    curve.json         validation scores            checkpoints/      to go on from
-    best_model.zip     best on validation seeds     last_model.zip    at the end of training
-    tensorboard/       logs                         test/             comparison on test seeds
-    report.html, pictures/*.png
+experiment.json    the resolved experiment      provenance.json   code, versions, machine, date
+curve.json         validation scores            checkpoints/      to go on from
+best_model.zip     best on validation seeds     last_model.zip    at the end of training
+tensorboard/       logs                         test/             comparison on test seeds
+report.html, pictures/*.png
 """
 
 from __future__ import annotations

@@ -19,13 +19,22 @@ from agents.command import answer
 def main(arguments: Sequence[str]) -> int:
     """Train, compare, report."""
     parser = argparse.ArgumentParser(prog="agents.train", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="an experiment, for example configs/experiments/split_inference.yaml")
+    parser.add_argument(
+        "config",
+        type=Path,
+        metavar="CONFIG",
+        help="an experiment, for example configs/experiments/split_inference.yaml",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value: a.b=value")
     parser.add_argument("--seed", type=int, help="the training seed (default: the experiment's)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run of this name from its last checkpoint")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run of this name from its last checkpoint"
+    )
     parser.add_argument("--name", help="of the run's folder (default: the experiment's, and its seed if it is not 0)")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="where run folders are (default: runs)")
-    parser.add_argument("--only-train", action="store_true", help="leave comparison and report to agents.evaluate and agents.report")
+    parser.add_argument(
+        "--only-train", action="store_true", help="leave comparison and report to agents.evaluate and agents.report"
+    )
     chosen = parser.parse_args(arguments)
 
     from agents.experiment import load

@@ -1,8 +1,8 @@
 """What a run shows in TensorBoard, and how its charts are laid out.
 
 Tags: `episode/*` are means over the episodes that ended in all lanes since the last point, a request each;
-`validation/*` is the deterministic agent on validation seeds; `heuristic/*` are the heuristics on the same seeds, drawn at
-every point so that they make level lines; the rest is what Stable-Baselines3 logs.
+`validation/*` is the agent on validation seeds; `heuristic/*` are the heuristics on the same seeds, drawn at every
+point so that they make level lines; the rest is what Stable-Baselines3 logs.
 """
 
 from __future__ import annotations
@@ -36,9 +36,12 @@ def layout(parts: Sequence[str], heuristics: Sequence[str]) -> dict[str, dict[st
             "TTFT and TPOT (s), training": ["Multiline", ["episode/ttft_s", "episode/tpot_s"]],
             "within target (share), training": ["Multiline", ["episode/ttft_met", "episode/tpot_met"]],
             "TTFT and TPOT (s), validation": ["Multiline", ["validation/ttft_s", "validation/tpot_s"]],
+            "given up (share)": ["Multiline", ["episode/abandoned", "validation/abandoned"]],
             "within target (share), validation": ["Multiline", ["validation/ttft_met", "validation/tpot_met"]],
         },
-        "Energy": {"device energy (J a request)": ["Multiline", ["episode/device_energy_j", "validation/device_energy_j"]]},
+        "Energy": {
+            "device energy (J a request)": ["Multiline", ["episode/device_energy_j", "validation/device_energy_j"]]
+        },
         "Leakage and quality": {
             "leakage over budget (share)": ["Multiline", ["episode/leakage_excess", "validation/leakage_excess"]],
             "quality loss (share)": ["Multiline", ["episode/quality_loss", "validation/quality_loss"]],
@@ -96,7 +99,10 @@ def hyperparameters(experiment: Experiment) -> dict[str, bool | str | float | in
     }
     for name, value in experiment.hyperparameters.model_dump(mode="json").items():
         if name == "network":
-            flat |= {f"network_{key}": "x".join(map(str, each)) if isinstance(each, list) else each for key, each in value.items()}
+            flat |= {
+                f"network_{key}": "x".join(map(str, each)) if isinstance(each, list) else each
+                for key, each in value.items()
+            }
         elif name != "learner":
             flat[name] = value
     return flat

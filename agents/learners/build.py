@@ -16,7 +16,7 @@ from agents.seeds import training_seed
 from agents.world import episode_requests, index_fields
 from mei_gym.envs.sb3 import LanesVecEnv, make_sb3_vec
 
-ALGORITHMS: dict[str, type[BaseAlgorithm]] = {"ppo": PPO, "dqn": DQN, "maskable_ppo": MaskablePPO}
+ALGORITHMS: dict[str, Any] = {"ppo": PPO, "dqn": DQN, "maskable_ppo": MaskablePPO}
 LABELS = {"ppo": "PPO", "dqn": "DQN", "maskable_ppo": "MaskablePPO"}
 OWN_KEYS = ("learner", "network", "learning_rate_falls")  # hyperparameters that SB3 does not know by these names
 

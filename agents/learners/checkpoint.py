@@ -25,7 +25,14 @@ from agents.learners.model_file import state_bytes
 from agents.storage import read_json
 from mei_gym.envs.sb3 import LanesVecEnv
 
-COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls", "exploration_rate", "_current_progress_remaining")
+COUNTERS = (
+    "num_timesteps",
+    "_n_updates",
+    "_episode_num",
+    "_n_calls",
+    "exploration_rate",
+    "_current_progress_remaining",
+)
 REPLAY = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 EPISODE_KEYS = ("r", "l", "t")
 
@@ -37,7 +44,12 @@ def checkpoint_files(model: BaseAlgorithm, env: LanesVecEnv, more: dict[str, Any
             {"policy": model.policy.state_dict(), "optimizer": model.policy.optimizer.state_dict()}
         ),
         "lanes.npz": lambda: arrays_bytes(
-            {**env.arrays(), "last_obs": model._last_obs, "last_starts": model._last_episode_starts, **generator_arrays()}
+            {
+                **env.arrays(),
+                "last_obs": model._last_obs,
+                "last_starts": model._last_episode_starts,
+                **generator_arrays(),
+            }
         ),
         "state.json": lambda: json.dumps(state_of(model, more), default=float).encode(),
     }
@@ -89,10 +101,10 @@ def deque_of(values: list[Any], window: int) -> Any:
     return deque(values, maxlen=window)
 
 
-def arrays_bytes(arrays: dict[str, np.ndarray]) -> bytes:
+def arrays_bytes(arrays: dict[str, Any]) -> bytes:
     """Arrays as an .npz."""
     data = io.BytesIO()
-    np.savez(data, **arrays)
+    np.savez(data, allow_pickle=False, **arrays)
     return data.getvalue()
 
 
@@ -117,10 +129,10 @@ def restore_replay(model: OffPolicyAlgorithm, arrays: Any) -> None:
 
 def generator_arrays() -> dict[str, np.ndarray]:
     """The large parts of the states of torch's, NumPy's and Python's global generators."""
-    words: Any = np.random.get_state(legacy=True)[1]  # noqa: NPY002 (SB3 draws from the global generator)
+    state: Any = np.random.get_state(legacy=True)  # noqa: NPY002 (SB3 draws from the global generator)
     return {
         "generator_torch": torch.get_rng_state().numpy(),
-        "generator_numpy": words.copy(),
+        "generator_numpy": state[1].copy(),
         "generator_python": np.array(random.getstate()[1], np.uint64),
     }
 

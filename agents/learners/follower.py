@@ -1,7 +1,7 @@
 """What accompanies training: evaluation on validation seeds, the best model, checkpoints, TensorBoard, progress.
 
-Everything happens between rollouts, at steps that do not depend on the clock, so that a resumed run does the same as one
-that was never stopped. What is drawn here leaves the generators of training alone.
+Everything happens between rollouts, at steps that do not depend on the clock, so that a resumed run does the same as
+one that was never stopped. What is drawn here leaves the generators of training alone.
 """
 
 from __future__ import annotations
@@ -76,8 +76,9 @@ class Follower(BaseCallback):
     def pending(self) -> dict[str, float]:
         """What SB3 has recorded of the last update and will write at its next point."""
         logger = self.model.logger
-        shown = {name: value for name, value in logger.name_to_value.items() if not logger.name_to_excluded.get(name)}
-        return {name: float(value) for name, value in shown.items() if np.isscalar(value)}
+        pending: dict[str, Any] = dict(logger.name_to_value)
+        shown = {name: value for name, value in pending.items() if not logger.name_to_excluded.get(name)}
+        return {name: float(value) for name, value in shown.items() if isinstance(value, int | float | np.number)}
 
     def go_on_from(self, state: dict[str, Any]) -> None:
         """Take up the state of a checkpoint; the model has been restored and has its logger."""
@@ -147,7 +148,12 @@ class Follower(BaseCallback):
             summary = play(policy, self.world, seeds, settings.deterministic)
         scores = summary.score[None, :]
         estimate = Bootstrap(scores.shape[1]).estimate(scores)
-        row: dict[str, Any] = {"steps": steps, "score": estimate.value, "score_low": estimate.low, "score_high": estimate.high}
+        row: dict[str, Any] = {
+            "steps": steps,
+            "score": estimate.value,
+            "score_low": estimate.low,
+            "score_high": estimate.high,
+        }
         row["score_iqm"] = float(iqm(scores))
         row |= {name: float(values.mean()) for name, values in {**summary.parts, **summary.measures}.items()}
         self.curve.append(row)

@@ -1,6 +1,6 @@
 """A trained policy as one file: `policy.pth` (weights only) and `model.json` (how to rebuild it) in a zip.
 
-Nothing of it is pickle: weights are read with `weights_only=True`, the rest is JSON that the experiment's schema checks.
+Nothing of it is pickle: weights are read with `weights_only=True`, the rest is JSON, checked like any experiment.
 SB3's own `load` runs code from the file and is never used.
 """
 
@@ -82,7 +82,9 @@ def load_model(path: Path) -> LearnedPolicy:
         raise ModelFileError(f"{path.name} is of another version of the model file; schema 1 is accepted.")
     experiment = checked(about.get("experiment"))
     env = world_of(experiment).batch(1)
-    policy = new_policy(experiment, env.single_observation_space, env.single_action_space, index_fields(env.task.fields))
+    policy = new_policy(
+        experiment, env.single_observation_space, env.single_action_space, index_fields(env.task.fields)
+    )
     try:
         policy.load_state_dict(torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True))
     except Exception as error:

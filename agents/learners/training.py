@@ -28,8 +28,10 @@ from agents.world import world_of
 console = Console(highlight=False)
 
 
-def prepared_folder(out: Path, name: str, experiment: Experiment, resume: bool) -> Path:
+def prepared_folder(out: Path, name: str, experiment: Experiment, resume: bool, note: bool = True) -> Path:
     """The run's folder with its experiment and provenance; a former run is never overwritten.
+
+    Going on with a run adds where and when to its provenance, unless `note` is false.
 
     Raises:
         ValueError: the run is there and `resume` was not asked for, or the other way round, or its config is another.
@@ -42,9 +44,11 @@ def prepared_folder(out: Path, name: str, experiment: Experiment, resume: bool) 
         former = checked(read_json(path))
         if former != experiment:
             differing = [key for key in Experiment.model_fields if getattr(former, key) != getattr(experiment, key)]
-            raise ValueError(f"{folder} was begun with another {differing[0]}; a run goes on with the config that it began with.")
-        provenances = read_json(folder / "provenance.json")
-        write_json(folder / "provenance.json", [*provenances, provenance()])
+            raise ValueError(
+                f"{folder} was begun with another {differing[0]}; a run goes on with the config that it began with."
+            )
+        if note:
+            write_json(folder / "provenance.json", [*read_json(folder / "provenance.json"), provenance()])
         return folder
     if path.is_file():
         free = next(f"{name}_{number}" for number in range(2, 10_000) if not (out / f"{name}_{number}").exists())
@@ -63,7 +67,10 @@ def prepared_folder(out: Path, name: str, experiment: Experiment, resume: bool) 
 def train(experiment: Experiment, folder: Path, resume: bool = False, levels: dict[str, float] | None = None) -> Run:
     """Train to the experiment's steps; `levels` are the heuristics' validation scores, played here if not given."""
     world = world_of(experiment)
-    console.print(f"{LABELS[experiment.algorithm]} on {world.label()}: {experiment.steps:,} requests in {experiment.lanes} lanes -> {folder}")
+    console.print(
+        f"{LABELS[experiment.algorithm]} on {world.label()}: {experiment.steps:,} requests in {experiment.lanes} lanes"
+        f" -> {folder}"
+    )
     env = training_lanes(experiment)
     model = build(experiment, env)
     snapshot = Snapshots(folder / "checkpoints").latest() if resume else None

@@ -11,9 +11,11 @@ import numpy as np
 
 from agents.contenders import HEURISTIC, LEARNED, Result
 from agents.measures import MEASURES
+from agents.reports.scale import unreachable
 from agents.statistics import Bootstrap, Estimate, iqm, mean
+from agents.world import World
 
-SHOWN = ("ttft_s", "ttft_met", "tpot_met", "device_energy_j", "leakage_excess")  # measures of the short table
+SHOWN = ("ttft_met", "tpot_met", "abandoned", "device_energy_j", "leakage_excess")  # measures of the short table
 
 
 class Row(NamedTuple):
@@ -45,9 +47,10 @@ class Comparison(NamedTuple):
     seeds: tuple[int, int]  # first and number
     rows: list[Row]
     pairs: list[Pair]
+    unreachable: dict[str, float]  # of clairvoyant search and bound on the same seeds
 
 
-def compare(results: Sequence[Result], world: str) -> Comparison:
+def compare(results: Sequence[Result], world: World) -> Comparison:
     """The comparison of contenders that have played the same seeds.
 
     Raises:
@@ -57,15 +60,17 @@ def compare(results: Sequence[Result], world: str) -> Comparison:
     for result in results:
         for summary in result.summaries:
             if summary.seeds != seeds:
-                raise ValueError(f"{result.name} was played on other seeds than {results[0].name}; evaluate them together.")
+                raise ValueError(
+                    f"{result.name} was played on other seeds than {results[0].name}; evaluate them together."
+                )
     scores = [np.stack([summary.score for summary in result.summaries]) for result in results]
     bootstrap = Bootstrap(len(seeds))
     rows = []
     for place, (result, table) in enumerate(zip(results, scores)):
         measures = {m.name: float(np.mean([s.measures[m.name].mean() for s in result.summaries])) for m in MEASURES}
         parts = {p: float(np.mean([s.parts[p].mean() for s in result.summaries])) for p in result.summaries[0].parts}
-        estimates = (bootstrap.estimate(table, statistic, place) for statistic in (mean, iqm))
-        rows.append(Row(result.name, result.kind, len(table), len(seeds), *estimates, measures, parts))
+        middle, inner = (bootstrap.estimate(table, statistic, place) for statistic in (mean, iqm))
+        rows.append(Row(result.name, result.kind, len(table), len(seeds), middle, inner, measures, parts))
     pairs = [
         Pair(
             one.name, two.name,
@@ -76,8 +81,9 @@ def compare(results: Sequence[Result], world: str) -> Comparison:
     ]  # fmt: skip
     rank = {row.policy: -row.mean.value for row in rows}
     return Comparison(
-        world, (seeds[0], len(seeds)), sorted(rows, key=lambda row: rank[row.policy]),
+        world.label(), (seeds[0], len(seeds)), sorted(rows, key=lambda row: rank[row.policy]),
         sorted(pairs, key=lambda pair: (rank[pair.policy], rank[pair.heuristic])),
+        unreachable(world, (seeds[0], len(seeds))),
     )  # fmt: skip
 
 
@@ -97,12 +103,22 @@ def verdict(comparison: Comparison) -> str:
     )
 
 
+def for_scale(comparison: Comparison) -> str:
+    """What nobody can be, in a sentence."""
+    if not comparison.unreachable:
+        return ""
+    named = {"clairvoyant": "a search that sees the future", "bound": "the bound"}
+    values = ", ".join(f"{named[name]} {value:.3f}" for name, value in comparison.unreachable.items())
+    return f"For scale, on the same seeds, and out of reach of any policy: {values}."
+
+
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """The comparison as plain values."""
     return {
         "world": comparison.world,
         "seeds": list(comparison.seeds),
         "verdict": verdict(comparison),
+        "unreachable": comparison.unreachable,
         "policies": [row._asdict() | {"mean": row.mean._asdict(), "iqm": row.iqm._asdict()} for row in comparison.rows],
         "pairs": [
             pair._asdict() | {"difference": pair.difference._asdict(), "improvement": pair.improvement._asdict()}
@@ -178,9 +194,9 @@ def to_markdown(comparison: Comparison) -> str:
     """Both tables and the verdict."""
     first, count = comparison.seeds
     lines = [
-        f"Reward a request in {comparison.world}, on the test seeds {first} to {first + count - 1}, the same for all policies.",
+        f"Reward a request in {comparison.world}, test seeds {first} to {first + count - 1}, common to all policies.",
         "Intervals: 95 % bootstrap over episodes, in common for all policies, and over training seeds.",
-        "", verdict(comparison), "", *markdown_table(*table(comparison)),
+        "", f"{verdict(comparison)} {for_scale(comparison)}".strip(), "", *markdown_table(*table(comparison)),
     ]  # fmt: skip
     if comparison.pairs:
         lines += ["", *markdown_table(*pair_table(comparison))]
@@ -209,4 +225,4 @@ def show(comparison: Comparison) -> None:
         printed.add_row(*line, style="bold" if row.policy in learned else None)
     console = Console(width=118, markup=False, highlight=False, emoji=False)
     console.print(printed)
-    console.print(verdict(comparison), soft_wrap=True)
+    console.print(f"{verdict(comparison)} {for_scale(comparison)}".strip(), soft_wrap=True)

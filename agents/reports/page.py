@@ -13,19 +13,19 @@ from agents.contenders import LEARNED, Result
 from agents.experiment import Experiment
 from agents.provenance import provenance
 from agents.reports import pictures
-from agents.reports.comparison import Comparison, compare, pair_table, table, verdict
+from agents.reports.comparison import Comparison, compare, for_scale, pair_table, table, verdict
 from agents.reports.style import png
 from agents.storage import write
 from agents.world import World
 
 CAPTIONS = {
-    "learning": "Learning. Mean reward a request on validation seeds, which training never sees, against training requests. "
-    "Bands: 95 % interval over training seeds. Dashed: the best heuristics on the same seeds.",
+    "learning": "Learning. Mean reward a request on validation seeds, which training never sees, against training "
+    "requests. Bands: 95 % interval over training seeds. Dashed: the best heuristics on the same seeds.",
     "parts": "What the reward is made of, on the test seeds. The figure at the right is the sum.",
-    "decisions": "Where each policy cuts. Mean number of layers on the device, over what the uplink would carry and how many "
-    "requests are at the server when the decision is taken. Grey: fewer than twenty decisions.",
-    "latency_energy": "Time to the first token and device energy over all requests of the test episodes: median, quartiles "
-    "(bar), 5th and 95th percentile (line).",
+    "decisions": "Where each policy cuts. Mean number of layers on the device, over what the uplink carries and how "
+    "many requests are at the server when the decision is taken. Grey: fewer than twenty decisions.",
+    "latency_energy": "Time to the first token and device energy over all requests of the test episodes: median, "
+    "quartiles (bar), 5th and 95th percentile (line).",
 }
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -64,7 +64,7 @@ def write_report(
     for name, data in images.items():
         write(folder / "pictures" / f"{name}.png", data)
     page = folder / "report.html"
-    write(page, text(world, compare(results, world.label()), images, experiments))
+    write(page, text(world, compare(results, world), images, experiments))
     return page
 
 
@@ -74,24 +74,28 @@ def text(world: World, comparison: Comparison, images: dict[str, bytes], experim
     first, count = comparison.seeds
     body = [
         f"<h1>{html.escape(' and '.join(sorted(learned)) or 'Heuristics')} on {html.escape(world.environment)}</h1>",
-        f"<p class=world>Scenario {html.escape(world.label().partition('scenario ')[2])}; test seeds {first} to {first + count - 1}, "
-        "the same for every policy.</p>",
+        f"<p class=world>Scenario {html.escape(world.label().partition('scenario ')[2])}; "
+        f"test seeds {first} to {first + count - 1}, the same for every policy.</p>",
         f"<p class=verdict>{html.escape(verdict(comparison))}</p>",
+        f"<p>{html.escape(for_scale(comparison))}</p>" if comparison.unreachable else "",
         "<h2>All policies</h2>",
         html_table(*table(comparison), learned),
-        "<p>Reward: mean a request. Intervals: 95 % bootstrap, over episodes drawn in common for all policies and over training "
-        "seeds. IQM: mean of the middle half of the episodes. Leakage and quality follow curves cited from the literature, "
-        "not measurements; costs of the server are measured, those of devices cited or derived (mei-gym profiles).</p>",
+        "<p>Reward: mean a request. Intervals: 95 % bootstrap, over episodes drawn in common for all policies and over "
+        "training seeds. IQM: mean of the middle half of the episodes. Leakage and quality follow curves cited from "
+        "the literature, not measurements; costs of the server are measured, those of devices cited or derived "
+        "(mei-gym profiles).</p>",
     ]
     for name, data in images.items():
         source = base64.b64encode(data).decode()
         caption = html.escape(CAPTIONS[name])
-        body.append(f'<figure><img alt="{caption}" src="data:image/png;base64,{source}"><figcaption>{caption}</figcaption></figure>')
+        body.append(f'<figure><img alt="{caption}" src="data:image/png;base64,{source}">')
+        body.append(f"<figcaption>{caption}</figcaption></figure>")
     if comparison.pairs:
         body += ["<h2>Learned against heuristics, pair by pair</h2>", html_table(*pair_table(comparison), learned)]
     about = {"provenance": provenance(), "experiments": [each.model_dump(mode="json") for each in experiments]}
     body.append("<h2>How it came about</h2>")
-    body.append(f"<details><summary>Experiments, versions, machine</summary><pre>{html.escape(json.dumps(about, indent=1))}</pre></details>")
+    listing = html.escape(json.dumps(about, indent=1))
+    body.append(f"<details><summary>Experiments, versions, machine</summary><pre>{listing}</pre></details>")
     head = f"<meta charset=utf-8><title>{html.escape(world.label())}</title><style>{STYLE}</style>"
     return "<!doctype html>\n<html lang=en><head>" + head + "</head><body>\n" + "\n".join(body) + "\n</body></html>\n"
 

@@ -6,17 +6,28 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from agents.contenders import LEARNED, Result
 from agents.episodes import LOAD_EDGES, QUANTILES, UPLINK_EDGES_BPS, Summary
 from agents.reports.style import (
-    BLACK, GREY, LEARNED_COLOURS, PALE, PART_COLOURS, apart, figure, tidy, words,
+    BLACK,
+    GREY,
+    LEARNED_COLOURS,
+    PALE,
+    PART_COLOURS,
+    apart,
+    figure,
+    tidy,
+    words,
 )  # fmt: skip
 from agents.statistics import interval_over_runs
 
 FEWEST = 20  # decisions that a cell of the decision picture needs to be shown
 LEVELS_SHOWN = 5
+PANELS = 9  # of the decision picture
 
 
 class Curve(NamedTuple):
@@ -65,7 +76,7 @@ def learning(curves: Sequence[Curve], levels: dict[str, float]) -> Figure:
     places = apart([min(max(label[0], low), high) for label in labels], 0.055 * (high - low))
     for (level, text, tone), place in zip(labels, places):
         axes.annotate(
-            text, (last, min(max(level, low), high)), (1.03, place), xycoords="data", textcoords=("axes fraction", "data"),
+            text, (last, min(max(level, low), high)), (1.03, place), textcoords=("axes fraction", "data"),
             fontsize=8, va="center", color=tone, annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": PALE, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0},
         )  # fmt: skip
@@ -114,7 +125,9 @@ def reward_parts(results: Sequence[Result]) -> Figure:
             axes.barh(row, value, 0.66, left=start, color=colour, label=words(part) if row == 0 else None)
             right, left = (right + value, left) if value >= 0 else (right, left + value)
         total = sum(values.values())
-        axes.plot(total, row, "o", color="white", markeredgecolor=BLACK, markersize=4.5, label="sum" if row == 0 else None)
+        axes.plot(
+            total, row, "o", color="white", markeredgecolor=BLACK, markersize=4.5, label="sum" if row == 0 else None
+        )
         axes.annotate(f"{total:.3f}", (right, row), (5, 0), textcoords="offset points", va="center", fontsize=8)
     axes.axvline(0, color=BLACK, linewidth=0.8)
     axes.set_yticks(range(len(order)), [label(result) for result in order])
@@ -135,7 +148,7 @@ def bold(axes: Any, order: Sequence[Result]) -> None:
 
 def decisions(results: Sequence[Result], columns: int = 3) -> Figure:
     """The mean cut where it was chosen, over uplink rate and requests at the server, a panel for each policy."""
-    merged = [(label(result), *cells(result.summaries)) for result in results]
+    merged = [(label(result), *cells(result.summaries)) for result in results[:PANELS]]
     columns = min(columns, len(merged))
     rows = -(-len(merged) // columns)
     drawn = figure(1.2 + 2.1 * columns, 0.6 + 1.9 * rows)
@@ -143,18 +156,19 @@ def decisions(results: Sequence[Result], columns: int = 3) -> Figure:
     layers = results[0].summaries[0].layers
     seen = np.sum([count for _, count, _ in merged], axis=0) >= FEWEST
     across, up = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
-    mesh = None
+    mesh: Any = None
     for axes, (name, count, cut) in zip(every.flat, merged):
         mean = np.where(count >= FEWEST, cut / np.maximum(count, 1), np.nan)
         mesh = axes.pcolormesh(
-            UPLINK_EDGES_BPS / 1e6, np.maximum(LOAD_EDGES, 1), np.ma.masked_invalid(mean.T), vmin=0, vmax=layers, cmap="cividis"
-        )
+            UPLINK_EDGES_BPS / 1e6, np.maximum(LOAD_EDGES, 1), np.ma.masked_invalid(mean.T),
+            norm=PowerNorm(0.5, 0, layers), cmap="viridis",
+        )  # fmt: skip
         axes.set_title(name)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlim(UPLINK_EDGES_BPS[across[0]] / 1e6, UPLINK_EDGES_BPS[across[-1] + 1] / 1e6)
         axes.set_ylim(max(LOAD_EDGES[up[0]], 1), LOAD_EDGES[up[-1] + 1])
-        axes.set_facecolor("#f2f2f2")
+        axes.set_facecolor("#ececec")
         plain_log(axes)
         tidy(axes)
     for axes in every.flat[len(merged) :]:
@@ -162,6 +176,9 @@ def decisions(results: Sequence[Result], columns: int = 3) -> Figure:
     drawn.supxlabel("uplink of the asking user (Mbit/s)", fontsize=9)
     drawn.supylabel("requests at the server", fontsize=9)
     bar = drawn.colorbar(mesh, ax=every, shrink=0.9, aspect=30, pad=0.02)
+    bar.set_ticks([tick for tick in (0, 1, 2, 4, 8, 16, 32, 64) if tick <= layers])
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    bar.ax.minorticks_off()
     bar.set_label(f"mean cut (layers on the device, of {layers})", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     return drawn
@@ -169,8 +186,6 @@ def decisions(results: Sequence[Result], columns: int = 3) -> Figure:
 
 def plain_log(axes: Any) -> None:
     """Tick labels 10, 30, 100 instead of powers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -193,7 +208,9 @@ def latency_and_energy(results: Sequence[Result]) -> Figure:
     ):
         for row, result in enumerate(order):
             own = np.mean([getattr(summary, values) for summary in result.summaries], axis=0)
-            p5, p25, p50, p75, p95 = (max(floor, float(np.interp(at, QUANTILES, own))) for at in (0.05, 0.25, 0.5, 0.75, 0.95))
+            p5, p25, p50, p75, p95 = (
+                max(floor, float(np.interp(at, QUANTILES, own))) for at in (0.05, 0.25, 0.5, 0.75, 0.95)
+            )
             tone = LEARNED_COLOURS[0] if result.kind == LEARNED else GREY
             axes.plot([p5, p95], [row, row], color=tone, linewidth=1.0, solid_capstyle="butt")
             axes.plot([p25, p75], [row, row], color=tone, linewidth=6, alpha=0.45, solid_capstyle="butt")
