@@ -130,23 +130,23 @@ def lower_attribute(context: Any, builder: Any, pack: PackType, address: Any, na
     return array._getvalue()
 
 
-if numba.config.DISABLE_JIT:
+def pack_at(typing_context: Any, address: Any, layout: Any) -> Any:
+    """The pack at an address; the layout is a constant."""
+    pack = PackType(layout.literal_value)
 
-    def view(fields, layout):
-        """The NamedTuple itself: plain Python needs no pack."""
-        return fields
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return arguments[0]
 
-else:
+    return pack(types.int64, layout), code
 
-    @intrinsic(prefer_literal=True)
-    def view(typing_context, address, layout):
-        """The pack at an address; the layout is a constant."""
-        pack = PackType(layout.literal_value)
 
-        def code(context, builder, signature, arguments):
-            return arguments[0]
+def the_fields_themselves(fields: Any, layout: str) -> Any:
+    """Plain Python needs no pack."""
+    return fields
 
-        return pack(types.int64, layout), code
+
+PLAIN = bool(numba.config.DISABLE_JIT)  # pyright: ignore[reportAttributeAccessIssue]
+view: Any = the_fields_themselves if PLAIN else intrinsic(prefer_literal=True)(pack_at)
 
 
 class Pack:
@@ -156,4 +156,4 @@ class Pack:
         self.fields = fields
         self.layout = layout_of(fields)
         self.table = table_of(fields)
-        self.handle: Any = fields if numba.config.DISABLE_JIT else int(self.table.ctypes.data)
+        self.handle: Any = fields if PLAIN else int(self.table.ctypes.data)

@@ -365,9 +365,7 @@ def start_iteration(params, state, lane, now_s):
         return
     mean_context = context / batch if batch > 0.0 else 0.0
     mean_chunk_context = chunk_context / chunk if chunk > 0.0 else 0.0
-    block_s = block_mixed_time(
-        params, SERVER, chunk / reach, mean_chunk_context, batch / reach, mean_context
-    )
+    block_s = block_mixed_time(params, SERVER, chunk / reach, mean_chunk_context, batch / reach, mean_context)
     head_s = head_time(params, SERVER, leaving) if leaving > 0.0 else 0.0
     duration_s = params.layers * reach * block_s + head_s + params.iteration_overhead_s
     state.iteration_began_s[lane] = now_s

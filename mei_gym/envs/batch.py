@@ -82,14 +82,18 @@ class BatchEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One decision in every lane; rewards float64 [num_envs]."""
         if not self._began:
-            raise gymnasium.error.ResetNeeded("The environment was stepped before its first reset(); call reset() first.")
+            raise gymnasium.error.ResetNeeded(
+                "The environment was stepped before its first reset(); call reset() first."
+            )
         indices = self._indices(actions)
         out = self.lanes.out
         self.lanes.step(indices, self.limit, MODES[self.autoreset_mode])
         info = self._info(out.info, out.mask)
         ended = out.terminated | out.truncated
         if self.autoreset_mode is AutoresetMode.SAME_STEP and ended.any():
-            info["final_obs"] = np.array([row.copy() if end else None for row, end in zip(out.final_observation, ended)], object)
+            info["final_obs"] = np.array(
+                [row.copy() if end else None for row, end in zip(out.final_observation, ended)], object
+            )
             info["_final_obs"] = ended.copy()
             info["final_info"] = self._info(out.final_info, out.final_mask, ended)
             info["_final_info"] = ended.copy()
@@ -101,11 +105,15 @@ class BatchEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         shape = (self.num_envs,) if joint else (self.num_envs, len(self.lanes.factors))
         bounds = self.lanes.actions if joint else np.array(self.lanes.factors)
         if actions.shape != shape or actions.dtype.kind not in "iu":
-            raise ValueError(f"The actions are {actions.dtype} of shape {actions.shape}; integers of shape {shape} are accepted.")
+            raise ValueError(
+                f"The actions are {actions.dtype} of shape {actions.shape}; integers of shape {shape} are accepted."
+            )
         wrong = (actions < 0) | (actions >= bounds)
         if wrong.any():
             place = tuple(int(i) for i in np.argwhere(wrong)[0])
-            raise ValueError(f"The action of lane {place[0]} is {actions[place[0]]}; integers in [0, {bounds - 1}] are accepted.")
+            raise ValueError(
+                f"The action of lane {place[0]} is {actions[place[0]]}; integers in [0, {bounds - 1}] are accepted."
+            )
         return actions.astype(np.int64) if joint else actions.astype(np.int64) @ self._strides
 
     def action_masks(self) -> np.ndarray:

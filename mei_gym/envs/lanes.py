@@ -125,10 +125,11 @@ class Lanes:
         if self.threads > 1:
             import numba
 
-            numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
+            there_are: int = numba.config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
+            numba.set_num_threads(min(self.threads, there_are))
 
     def reset(self, seeds: np.ndarray | None = None, chosen: np.ndarray | None = None) -> None:
-        """Begin an episode in the chosen lanes (all by default); `seeds` uint64[lane] starts each lane's series anew."""
+        """Begin an episode in the chosen lanes (all by default); `seeds` u8[lane] starts each lane's series anew."""
         if chosen is None:
             chosen = np.ones(self.count, np.bool_)
         if seeds is not None:

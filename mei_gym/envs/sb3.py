@@ -129,4 +129,3 @@ def make_sb3_vec(id: str, num_envs: int, every_step: bool = False, **kwargs: Any
     if not isinstance(batch.unwrapped, BatchEnv):
         raise ValueError(f"{id} is {type(batch.unwrapped).__name__}; only the ids of mei_gym have lanes.")
     return LanesVecEnv(batch.unwrapped, every_step)
-

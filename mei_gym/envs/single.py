@@ -17,7 +17,9 @@ JOINT, FACTORED = "joint", "factored"
 def checked_action_form(action_form: str) -> str:
     """The form itself, if it is one."""
     if action_form not in (JOINT, FACTORED):
-        raise ValueError(f"action_form is {action_form!r}; it can be {JOINT!r} (Discrete) or {FACTORED!r} (MultiDiscrete).")
+        raise ValueError(
+            f"action_form is {action_form!r}; it can be {JOINT!r} (Discrete) or {FACTORED!r} (MultiDiscrete)."
+        )
     return action_form
 
 
@@ -85,7 +87,9 @@ class SingleEnv(gymnasium.Env[np.ndarray, Any]):
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Answer one decision; ends only by itself (see `TimeLimit` for the registered length)."""
         if not self._began:
-            raise gymnasium.error.ResetNeeded("The environment was stepped before its first reset(); call reset() first.")
+            raise gymnasium.error.ResetNeeded(
+                "The environment was stepped before its first reset(); call reset() first."
+            )
         self._action[0] = self._index(action)
         self.lanes.step(self._action, NO_LIMIT, DISABLED)
         out = self.lanes.out

@@ -26,7 +26,7 @@ rng = np.random.default_rng(0)
 rows = [env.reset(seed=5)[0]]
 rewards = []
 for _ in range(25):
-    action = rng.integers(0, env.action_space.n) if hasattr(env.action_space, "n") else rng.integers(0, env.action_space.nvec)
+    action = rng.integers(0, env.action_space.n)
     observation, reward, _, _, info = env.step(action)
     rows.append(observation); rewards.append([reward, info["time_s"], info["ttft_s"], info["device_energy_j"]])
 np.savez(sys.argv[2], observations=np.array(rows), rewards=np.array(rewards))

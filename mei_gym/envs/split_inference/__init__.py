@@ -67,14 +67,14 @@ from mei_gym.envs.task import Task
 from mei_gym.packed import view
 from mei_gym.scenarios.split_inference import resolve
 
-
 move_lane = lane_mover(reset, step, observe, mask)
 
 
 @cache
 def mover(layouts: tuple[str, ...], parallel: bool) -> Callable[..., None]:
     """The compiled loop over the lanes, built once a process."""
-    return build(digest(), *layouts, parallel)
+    params_layout, state_layout, out_layout = layouts
+    return build(digest(), params_layout, state_layout, out_layout, parallel)
 
 
 def build(digest: str, params_layout: str, state_layout: str, out_layout: str, parallel: bool) -> Callable[..., None]:

@@ -8,7 +8,9 @@ FIELDS: tuple[Field, ...] = (
     # the request
     linear("application", "index", 0, 7, "which of the scenario's applications asks"),
     logarithmic("prompt_tokens", "tokens", 16, 8192, "length of the prompt"),
-    logarithmic("expected_answer_tokens", "tokens", 4, 2048, "mean answer of the application; the true length is hidden"),
+    logarithmic(
+        "expected_answer_tokens", "tokens", 4, 2048, "mean answer of the application; the true length is hidden"
+    ),
     logarithmic("ttft_target_s", "s", 0.01, 10, "the application's target for the time to the first token"),
     logarithmic("tpot_target_s", "s", 0.001, 1, "the application's target for the time per further token"),
     linear("leakage_budget", "ratio", 0, 1, "leakage that the application accepts"),
@@ -23,7 +25,13 @@ FIELDS: tuple[Field, ...] = (
     linear("battery", "ratio", 0, 1, "charge of the battery"),
     logarithmic("joule_price", "1/J", 1e-4, 1, "what a joule costs in reward: the allowance of the battery"),
     linear("loaded_layers", "ratio", 0, 1, "share of the layers that are in the device's memory"),
-    linear("deepest_cut", "ratio", 0, 1, "share of the layers that fit beside other apps and this request's keys and values"),
+    linear(
+        "deepest_cut",
+        "ratio",
+        0,
+        1,
+        "share of the layers that fit beside other apps and this request's keys and values",
+    ),
     logarithmic("layer_fetch_s", "s", 0.001, 100, "time to load one more layer into memory"),
     logarithmic("since_last_s", "s", 0.1, 1000, "time since this user's last request"),
     logarithmic("user_rate_hz", "1/s", 0.001, 10, "how often this user asks, on average"),
@@ -38,11 +46,15 @@ FIELDS: tuple[Field, ...] = (
     linear("running", "ratio", 0, 1, "requests in the batch, of the most that may run"),
     linear("kv_used", "ratio", 0, 1.5, "keys and values reserved, of the capacity"),
     logarithmic("waiting", "count", 1, 512, "requests that wait for admission"),
-    logarithmic("kv_waiting", "ratio", 0.01, 20, "keys and values that the waiting requests will need, of the capacity"),
+    logarithmic(
+        "kv_waiting", "ratio", 0.01, 20, "keys and values that the waiting requests will need, of the capacity"
+    ),
     logarithmic("prompt_backlog_tokens", "tokens", 64, 1e6, "prompt tokens at the server and not yet run"),
     logarithmic("coming_tokens", "tokens", 64, 1e6, "prompt tokens on devices and on the air, bound for the server"),
     logarithmic("pace_s", "s", 0.001, 1, "recent time of an iteration of the server"),
-    logarithmic("chunk_pace_s", "s", 0.001, 1, "time of an iteration that carries a full chunk of prompt beside the batch"),
+    logarithmic(
+        "chunk_pace_s", "s", 0.001, 1, "time of an iteration that carries a full chunk of prompt beside the batch"
+    ),
     logarithmic("own_rate_hz", "1/s", 0.1, 100, "requests of the cell's users lately"),
     logarithmic("background_rate_hz", "1/s", 0.1, 100, "requests of other cells' users at the server lately"),
 )

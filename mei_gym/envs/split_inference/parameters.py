@@ -19,8 +19,8 @@ from mei_gym.profiles.load import architecture_of, load_card
 from mei_gym.scenarios.resolve import ScenarioError, nearest
 from mei_gym.scenarios.split_inference import SplitInferenceScenario
 from mei_gym.workload.arrivals import ArrivalParams
-from mei_gym.workload.population import PopulationParams
 from mei_gym.workload.lengths import length_arrays
+from mei_gym.workload.population import PopulationParams
 from mei_gym.workload.prompts import PromptParams, expected_answer_tokens
 
 BITS = (16.0, 8.0, 4.0)

@@ -36,7 +36,8 @@ def sentence(params: Any, state: Any, lane: int, info: dict[str, float]) -> str:
     sensed = state.sensed[lane]
     return (
         f"{info['time_s']:7.2f} s  {decision}"
-        f" (forecast: first token {info['forecast_ttft_s']:.2f} s, then {info['forecast_tpot_s'] * 1e3:.0f} ms a token)."
+        f" (forecast: first token {info['forecast_ttft_s']:.2f} s,"
+        f" then {info['forecast_tpot_s'] * 1e3:.0f} ms a token)."
         f" Reward: {parts}."
         f" Server: {info['running']:.0f} running, {info['queue']:.0f} waiting; {info['uploads']:.0f} uploads."
         f" Next: user {int(state.asking_user[lane])} with {sensed[PROMPT]:.0f} tokens."

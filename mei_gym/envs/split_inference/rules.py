@@ -10,29 +10,133 @@ from mei_gym.chance import normal
 from mei_gym.compiled import scalar
 from mei_gym.costs.compute import block_decode_time, block_mixed_time, block_prefill_time, head_time
 from mei_gym.costs.serving import (
-    DROPPED, FIRST, NEWS_KINDS, SERVER, advance, empty_server, enqueue, fill_slot, give_up, prepare, take_slot, wake,
+    DROPPED,
+    FIRST,
+    NEWS_KINDS,
+    SERVER,
+    advance,
+    empty_server,
+    enqueue,
+    fill_slot,
+    give_up,
+    prepare,
+    take_slot,
+    wake,
 )  # fmt: skip
 from mei_gym.envs.split_inference.device import (
-    device_speed, joule_price, layers_that_fit, pass_time, place_device,
+    device_speed,
+    joule_price,
+    layers_that_fit,
+    pass_time,
+    place_device,
 )  # fmt: skip
 from mei_gym.envs.split_inference.fields import (
-    ANSWER, APPLICATION, BACKGROUND_RATE, BATTERY, BLOCK_DECODE, BLOCK_PREFILL, CHUNK_PACE, COMING, DEEPEST, DEVICE_CLASS,
-    DEVICE_HEAD, DEVICE_SPEED, DEVICE_WAIT, HEAT, I_ABANDONED, I_ABANDONED_TOTAL, I_ANSWER, I_ANSWERED, I_APPLICATION, I_BATTERY, I_BITS, I_BUSY, I_COMPUTE,
-    I_CORRECTED, I_CORRECTED_TOTAL, I_CUT, I_DEVICE_CLASS, I_DOWNLINK_BYTES, I_ELAPSED, I_ENERGY, I_EXCESS, I_FETCHED,
-    I_FIRST_TOKENS, I_FORECAST_TPOT, I_FORECAST_TTFT, I_KV_USED, I_LEAKAGE, I_PROMPT, I_QUALITY, I_QUEUE, I_REFUSED,
-    I_REFUSED_TOTAL, I_REWARD_ENERGY, I_REWARD_LEAKAGE, I_REWARD_QUALITY, I_REWARD_TPOT, I_REWARD_TTFT, I_RUNNING, I_SPEED,
-    I_TIME, I_TPOT, I_TPOT_MET, I_TTFT, I_TTFT_MET, I_UNFINISHED, I_UPLINK, I_UPLINK_BYTES, I_UPLOADS, JOULE_PRICE, KV_USED,
-    KV_WAITING, LAYER_FETCH, LEAKAGE_BUDGET, LOADED, OWN_RATE, PACE, PARTS, PROMPT, PROMPT_BACKLOG, ROUND_TRIP, RUNNING,
-    SINCE_LAST, STEP_NUMBERS, STREAM_SHARE, TPOT_TARGET, TRANSMIT_POWER, TTFT_TARGET, UPLINK, UPLOAD_BACKLOG, UPLOADS,
-    USER_RATE, WAITING,
+    ANSWER,
+    APPLICATION,
+    BACKGROUND_RATE,
+    BATTERY,
+    BLOCK_DECODE,
+    BLOCK_PREFILL,
+    CHUNK_PACE,
+    COMING,
+    DEEPEST,
+    DEVICE_CLASS,
+    DEVICE_HEAD,
+    DEVICE_SPEED,
+    DEVICE_WAIT,
+    HEAT,
+    I_ABANDONED,
+    I_ABANDONED_TOTAL,
+    I_ANSWER,
+    I_ANSWERED,
+    I_APPLICATION,
+    I_BATTERY,
+    I_BITS,
+    I_BUSY,
+    I_COMPUTE,
+    I_CORRECTED,
+    I_CORRECTED_TOTAL,
+    I_CUT,
+    I_DEVICE_CLASS,
+    I_DOWNLINK_BYTES,
+    I_ELAPSED,
+    I_ENERGY,
+    I_EXCESS,
+    I_FETCHED,
+    I_FIRST_TOKENS,
+    I_FORECAST_TPOT,
+    I_FORECAST_TTFT,
+    I_KV_USED,
+    I_LEAKAGE,
+    I_PROMPT,
+    I_QUALITY,
+    I_QUEUE,
+    I_REFUSED,
+    I_REFUSED_TOTAL,
+    I_REWARD_ENERGY,
+    I_REWARD_LEAKAGE,
+    I_REWARD_QUALITY,
+    I_REWARD_TPOT,
+    I_REWARD_TTFT,
+    I_RUNNING,
+    I_SPEED,
+    I_TIME,
+    I_TPOT,
+    I_TPOT_MET,
+    I_TTFT,
+    I_TTFT_MET,
+    I_UNFINISHED,
+    I_UPLINK,
+    I_UPLINK_BYTES,
+    I_UPLOADS,
+    JOULE_PRICE,
+    KV_USED,
+    KV_WAITING,
+    LAYER_FETCH,
+    LEAKAGE_BUDGET,
+    LOADED,
+    OWN_RATE,
+    PACE,
+    PARTS,
+    PROMPT,
+    PROMPT_BACKLOG,
+    ROUND_TRIP,
+    RUNNING,
+    SINCE_LAST,
+    STEP_NUMBERS,
+    STREAM_SHARE,
+    TPOT_TARGET,
+    TRANSMIT_POWER,
+    TTFT_TARGET,
+    UPLINK,
+    UPLOAD_BACKLOG,
+    UPLOADS,
+    USER_RATE,
+    WAITING,
 )  # fmt: skip
 from mei_gym.envs.split_inference.forecast import (
-    air_time, away_time, device_energy, device_prompt_time, device_token_time, expected_tpot, expected_ttft,
-    latency_utility, leakage_excess, missing_layers, prompt_payload, quality_loss,
+    air_time,
+    away_time,
+    device_energy,
+    device_prompt_time,
+    device_token_time,
+    expected_tpot,
+    expected_ttft,
+    latency_utility,
+    leakage_excess,
+    missing_layers,
+    prompt_payload,
+    quality_loss,
 )  # fmt: skip
 from mei_gym.envs.task import shown
 from mei_gym.network.cell import (
-    downlink_rate_bps, drift_cell, move_user, place_cell, place_user, uplink_rate_bps, user_link,
+    downlink_rate_bps,
+    drift_cell,
+    move_user,
+    place_cell,
+    place_user,
+    uplink_rate_bps,
+    user_link,
 )  # fmt: skip
 from mei_gym.workload.arrivals import BACKGROUND, OWN, begin_stream, next_arrival
 from mei_gym.workload.population import asking_user, draw_activity, user_activity
@@ -105,9 +209,7 @@ def decide(params, state, info, lane, cut, bits_choice):
     tpot_s = expected_tpot(params, sensed, cut, bits_choice)
     prompt_time_s = device_prompt_time(params, sensed, cut)
     compute_s = prompt_time_s + (answer_tokens - 1.0) * device_token_time(params, sensed, cut)
-    energy_j = min(
-        device_energy(params, sensed, cut, bits_choice, answer_tokens), state.user_battery_j[lane, user]
-    )
+    energy_j = min(device_energy(params, sensed, cut, bits_choice, answer_tokens), state.user_battery_j[lane, user])
     payload = prompt_payload(params, sensed, cut, bits_choice)
     fetched = missing_layers(params, sensed, cut)
     split = 0 < cut < params.layers
@@ -201,7 +303,9 @@ def hear_news(params, state, info, lane):
         application = state.slot_application[lane, slot]
         if kind == FIRST:
             ttft_s = state.slot_first_s[lane, slot] + state.slot_way_back_s[lane, slot] - state.slot_asked_s[lane, slot]
-            settle_ttft(params, state, info, lane, slot, latency_utility(params, ttft_s, params.ttft_target_s[application]))
+            settle_ttft(
+                params, state, info, lane, slot, latency_utility(params, ttft_s, params.ttft_target_s[application])
+            )
             count_first_token(params, info, lane, application, ttft_s)
         elif kind == DROPPED:
             settle_ttft(params, state, info, lane, slot, 0.0)
@@ -358,9 +462,7 @@ def sense(params, state, lane, since_last_s):
     alone_s = params.layers * block_decode_time(params, SERVER, 1.0, half_way_tokens) + head_time(params, SERVER, 1.0)
     sensed[PACE] = max(alone_s, state.pace_s[lane] if running > 0 else 0.0)
     mean_context = context / batch if batch > 0.0 else 0.0
-    sensed[CHUNK_PACE] = params.layers * block_mixed_time(
-        params, SERVER, params.chunk_tokens, 0.0, batch, mean_context
-    )
+    sensed[CHUNK_PACE] = params.layers * block_mixed_time(params, SERVER, params.chunk_tokens, 0.0, batch, mean_context)
     sensed[OWN_RATE] = state.own_rate_hz[lane]
     sensed[BACKGROUND_RATE] = state.background_rate_hz[lane] * exp(
         -(now_s - state.background_seen_s[lane]) / params.rate_memory_s
@@ -398,5 +500,3 @@ def mask(params, state, lane, row):
         for bits_choice in range(BITS_CHOICES):
             sends = 0 < cut < params.layers
             row[cut * BITS_CHOICES + bits_choice] = cut <= deepest and (bits_choice == 0 or sends)
-
-

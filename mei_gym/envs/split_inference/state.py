@@ -123,11 +123,11 @@ SplitInferenceState: Any = namedtuple("SplitInferenceState", STATE_NAMES, module
 
 RUNNING_LISTS = ("prefilling", "resident", "split")
 SLOT_LISTS = ("free", "preparing", "uploading", "waiting")
-INTEGERS_32 = {*RUNNING_LISTS, *SLOT_LISTS, "asking_user", "user_application", "user_class", "user_loaded_layers",
-               "slot_application", "free_count", "news", "news_count", "preparing_count", "uploading_count", "waiting_head",
-               "waiting_count", "prefilling_count", "resident_count", "split_count"}  # fmt: skip
-INTEGERS_64 = {"episode", "request", "background_request", "unfinished", "iteration", "next_finish", "slot_request",
-               "slot_finish", "arrival_wave_second"}  # fmt: skip
+COUNTS = {f"{name}_count" for name in (*RUNNING_LISTS, *SLOT_LISTS, "news")}
+USER_INTEGERS = {"asking_user", "user_application", "user_class", "user_loaded_layers", "slot_application"}
+INTEGERS_32 = {*RUNNING_LISTS, *SLOT_LISTS, *COUNTS, *USER_INTEGERS, "news", "waiting_head"}
+NUMBERS_OF_REQUESTS = {"episode", "request", "background_request", "unfinished", "slot_request"}
+INTEGERS_64 = {*NUMBERS_OF_REQUESTS, "iteration", "next_finish", "slot_finish", "arrival_wave_second"}
 
 
 def allocate(params: Any, lanes: int) -> Any:

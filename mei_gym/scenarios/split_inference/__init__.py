@@ -67,7 +67,9 @@ class Server(Part):
     device: str = Field(description="measured device")
     running_limit: int = Field(ge=1, le=1024, description="requests in the batch (vLLM: max_num_seqs)")
     chunk_tokens: int = Field(ge=16, le=8192, description="prompt tokens in one iteration")
-    memory_share: Share = Field(description="of the memory, for weights, keys and values (vLLM: gpu_memory_utilization)")
+    memory_share: Share = Field(
+        description="of the memory, for weights, keys and values (vLLM: gpu_memory_utilization)"
+    )
     iteration_overhead_s: NotNegative = Field(description="s, scheduler and sampler of one iteration")
     requests_at_once: int = Field(ge=16, le=4096, description="requests under way, waiting included, before refusal")
 
@@ -128,12 +130,16 @@ class SplitInferenceScenario(Part):
             unknown = [each for each in application.classes if each not in self.device_classes]
             if unknown:
                 known = ", ".join(self.device_classes)
-                raise ValueError(f"application {name} runs on {unknown[0]!r}, which is no device class; known are {known}")
+                raise ValueError(
+                    f"application {name} runs on {unknown[0]!r}, which is no device class; known are {known}"
+                )
             inner = sum(application.classes.values())
             if abs(inner - 1.0) > 1e-6:
                 raise ValueError(f"the device shares of application {name} add up to {inner:g}; 1 is needed")
         if self.battery_low > self.battery_high:
-            raise ValueError(f"battery_low is {self.battery_low}; at most battery_high, {self.battery_high}, is accepted")
+            raise ValueError(
+                f"battery_low is {self.battery_low}; at most battery_high, {self.battery_high}, is accepted"
+            )
         return self
 
 
