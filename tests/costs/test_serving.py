@@ -1,0 +1,277 @@
+"""The serving engine: against a second one written from its words, against queueing theory, and its own laws."""
+
+import copy
+from math import inf
+
+import numpy as np
+import pytest
+from engine_driver import EngineRun, ServerParams, advance, server_params
+from reference_server import ReferenceServer, Request
+
+from mei_gym.costs.serving import FIRST, LAST
+
+MILLISECOND = 1e-3
+
+
+def random_requests(seed: int, count: int, split: bool, patience_s: float = inf, per_s: float = 12.0) -> list[Request]:
+    rng = np.random.default_rng(seed)
+    decided_s = np.cumsum(rng.exponential(1.0 / per_s, count))
+    requests = []
+    for number in range(count):
+        request = Request(
+            number, float(decided_s[number]), float(rng.integers(1, 300)), float(rng.choice([1, 2, 3, 20, 60]))
+        )
+        request.patience_s = request.decided_s + patience_s
+        kind = rng.random()
+        if kind < 0.2:
+            request.direct = True
+        else:
+            request.ready_s = request.decided_s + float(rng.choice([0.0, 0.01, 0.3])) * rng.random()
+            request.air_s = float(rng.choice([0.0, 0.005, 0.1])) * rng.random()
+        if split and kind > 0.6:
+            request.share = float(rng.integers(1, 8)) / 8.0
+            request.away_s = 0.002 + 0.05 * rng.random()
+            request.stream_share = 0.3 * rng.random()
+        requests.append(request)
+    return requests
+
+
+def run_engine(
+    params: ServerParams, requests: list[Request], stops_s: list[float] | None = None, looks_s: list[float] | None = None
+) -> EngineRun:
+    """`stops_s`: advance is stopped there, idly; `looks_s`: users give up there."""
+    run = EngineRun(params)
+    events = [(request.decided_s, 0, run.send, request) for request in requests]
+    events += [(stop_s, 1, run.let_pass, stop_s) for stop_s in stops_s or []]
+    events += [(look_s, 2, run.abandon, look_s) for look_s in looks_s or []]
+    for _, _, act, argument in sorted(events, key=lambda event: event[:2]):
+        act(argument)
+    run.drain()
+    return run
+
+
+def run_reference(params: ServerParams, requests: list[Request], looks_s: list[float] | None = None) -> ReferenceServer:
+    server = ReferenceServer(params)
+    events = [(request.decided_s, 0, server.send, request) for request in requests]
+    events += [(look_s, 2, server.abandon, look_s) for look_s in looks_s or []]
+    for _, _, act, argument in sorted(events, key=lambda event: event[:2]):
+        act(argument)
+    server.let_pass(1e5)
+    return server
+
+
+def fates(requests: list[Request]) -> np.ndarray:
+    """s[request, 3]: first token, last token, given up."""
+    return np.array([(each.first_s, each.last_s, each.dropped_s) for each in requests])
+
+
+def largest_difference(first: np.ndarray, second: np.ndarray) -> float:
+    assert np.array_equal(np.isinf(first), np.isinf(second))
+    known = np.isfinite(first)
+    return float(np.abs(first[known] - second[known]).max())
+
+
+SETTINGS = (
+    {},
+    {"running_limit": 3},
+    {"kv_capacity_tokens": 900.0},
+    {"chunk_tokens": 7.0, "iteration_overhead_s": 0.0},
+    {"launch_s": 2e-3, "kv_capacity_tokens": 2000.0},
+)
+
+
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_first_and_last_tokens_come_when_a_second_simulator_says(setting, split, seed):
+    params = server_params(**setting)
+    requests = random_requests(seed, 60, split)
+    others = copy.deepcopy(requests)
+    run_engine(params, requests)
+    run_reference(params, others)
+    assert np.isfinite(fates(requests)[:, :2]).all()
+    assert largest_difference(fates(requests), fates(others)) < 1e-9
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_users_give_up_when_a_second_simulator_says(seed):
+    params = server_params(running_limit=3, launch_s=1e-3)
+    requests = random_requests(seed, 60, True, patience_s=0.4, per_s=20.0)
+    looks_s = [request.decided_s for request in requests] + [20.0]
+    others = copy.deepcopy(requests)
+    run_engine(params, requests, looks_s=looks_s)
+    run_reference(params, others, looks_s)
+    dropped = np.isfinite(fates(requests)[:, 2])
+    assert 0.1 < dropped.mean() < 0.9
+    assert largest_difference(fates(requests), fates(others)) < 1e-9
+
+
+def test_where_advance_is_stopped_does_not_matter():
+    params = server_params(kv_capacity_tokens=1500.0)
+    requests = random_requests(4, 60, True)
+    stopped = copy.deepcopy(requests)
+    run_engine(params, requests)
+    rng = np.random.default_rng(0)
+    run_engine(params, stopped, stops_s=sorted(rng.uniform(0.0, 8.0, 600)))
+    assert largest_difference(fates(requests), fates(stopped)) < 1e-9
+
+
+def test_advance_stops_at_a_background_arrival_before_the_time_that_it_was_asked_for():
+    run = EngineRun(server_params())
+    assert advance(run.params, run.state, 0, 5.0, 3.0) == 3.0
+    assert run.state.clock_s[0] == 3.0
+
+
+def test_one_request_alone_takes_its_chunks_and_its_tokens():
+    params = server_params(layers=4, chunk_tokens=100.0, pair_s=0.0, iteration_overhead_s=0.0, head_s=0.0)
+    request = Request(0, 0.0, prompt=250.0, answer=11.0, ready_s=0.5, air_s=0.25)
+    run_engine(params, [request])
+    block_s = [1e-4 + 2e-6 * tokens for tokens in (100, 100, 50)]
+    head_s = 1e-4  # its launch, once a sampled token
+    assert request.first_s == pytest.approx(0.75 + 4 * sum(block_s) + head_s, rel=1e-12)
+    assert request.last_s - request.first_s == pytest.approx(10 * (4 * (1e-4 + 2e-6) + head_s), rel=1e-12)
+
+
+def test_a_split_answer_pays_its_way_for_every_token_but_the_first():
+    params = server_params(layers=4, pair_s=0.0, iteration_overhead_s=0.0, head_s=0.0)
+    request = Request(0, 0.0, prompt=10.0, answer=11.0, share=0.5, away_s=0.04)
+    run_engine(params, [request])
+    head_s = 1e-4
+    assert request.first_s == pytest.approx(2 * (1e-4 + 2e-5) + head_s, rel=1e-12)
+    assert request.last_s - request.first_s == pytest.approx(10 * (0.04 + 2 * (1e-4 + 2e-6) + head_s), rel=1e-12)
+
+
+def test_a_request_that_was_cut_deeper_takes_less_of_the_server():
+    times_s = []
+    for share in (1.0, 0.75, 0.25):
+        request = Request(0, 0.0, prompt=200.0, answer=1.0, share=share)
+        run_engine(server_params(), [request])
+        times_s.append(request.first_s)
+    assert times_s[0] > times_s[1] > times_s[2]
+
+
+@pytest.mark.parametrize(
+    ("starts_s", "airs_s", "ends_s"),
+    [
+        ([0.0, 0.0], [1.0, 2.0], [2.0, 3.0]),  # two share until one is through
+        ([0.0, 1.0], [2.0, 0.5], [2.5, 2.0]),  # one alone for a second, two share, one alone again
+        ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [3.0, 3.0, 3.0]),
+        ([0.0, 5.0], [1.0, 1.0], [1.0, 6.0]),  # they never meet
+    ],
+)
+def test_uploads_share_the_air_as_worked_by_hand(starts_s, airs_s, ends_s):
+    params = server_params(layers=1, launch_s=1e-9, token_s=0.0, pair_s=0.0, head_s=0.0, iteration_overhead_s=0.0)
+    requests = [
+        Request(number, 0.0, prompt=1.0, answer=1.0, ready_s=start_s, air_s=air_s)
+        for number, (start_s, air_s) in enumerate(zip(starts_s, airs_s))
+    ]
+    run_engine(params, requests)
+    assert [each.first_s for each in requests] == pytest.approx(ends_s, abs=1e-7)
+
+
+def test_token_streams_take_their_share_of_the_air_and_leave_a_tenth():
+    params = server_params(layers=1, launch_s=1e-6, token_s=0.0, pair_s=0.0, head_s=0.0, iteration_overhead_s=0.0)
+    for stream_share, left in ((0.25, 0.75), (0.9, 0.1), (3.0, 0.1)):
+        stream = Request(0, 0.0, prompt=1.0, answer=1e4, share=0.5, away_s=1.0, stream_share=stream_share)
+        upload = Request(1, 1.0, prompt=1.0, answer=1.0, ready_s=1.0, air_s=0.3)
+        run = EngineRun(params)
+        run.send(stream)
+        run.send(upload)
+        run.let_pass(20.0)
+        assert upload.first_s == pytest.approx(1.0 + 0.3 / left, abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def tight_run():
+    """A run in which keys and values are short."""
+    params = server_params(kv_capacity_tokens=800.0, launch_s=1e-3)
+    requests = random_requests(7, 120, True, per_s=30.0)
+    run = EngineRun(params)
+    rng = np.random.default_rng(0)
+    for request in requests:
+        run.send(request)
+        for _ in range(3):
+            run.let_pass(float(run.state.clock_s[0]) + 1e-3 * rng.random())
+            split, resident = run.state.split_count[0], run.state.resident_count[0]
+            assert run.state.prefilling_count[0] + split + resident <= params.running_limit
+    run.drain()
+    return params, requests, run
+
+
+def test_keys_and_values_never_pass_their_capacity(tight_run):
+    params, _, run = tight_run
+    assert 0.8 * params.kv_capacity_tokens < run.most_reserved <= params.kv_capacity_tokens + 1e-6
+
+
+def test_every_slot_comes_back_and_every_sum_returns_to_nothing(tight_run):
+    _, requests, run = tight_run
+    state = run.state
+    slots = state.free.shape[1]
+    assert sorted(state.free[0]) == list(range(slots))
+    for name in state._fields:
+        if name.endswith("_count") and name != "free_count":
+            assert getattr(state, name)[0] == 0, name
+    for name in ("kv_tokens", "kv_waiting_tokens", "prompt_backlog_tokens", "coming_tokens", "stream_share"):
+        assert getattr(state, name)[0] == pytest.approx(0.0, abs=1e-9), name
+    assert state.resident_context_tokens[0] == 0.0
+    assert state.iteration_end_s[0] == inf
+    assert sorted(number for kind, number in run.order if kind == LAST) == [each.number for each in requests]
+
+
+def test_the_server_is_never_busy_for_longer_than_the_time_that_passed(tight_run):
+    _, requests, run = tight_run
+    end_s = max(each.last_s for each in requests)
+    assert 0.5 * end_s < run.state.busy_s[0] <= end_s
+
+
+def test_first_tokens_come_in_the_order_in_which_prompts_arrived():
+    requests = random_requests(9, 80, False, per_s=60.0)
+    for request in requests:
+        request.direct = True
+    run = run_engine(server_params(kv_capacity_tokens=700.0), requests)
+    firsts = [number for kind, number in run.order if kind == FIRST]
+    assert firsts == sorted(firsts)
+    lasts = [number for kind, number in run.order if kind == LAST]
+    assert lasts != sorted(lasts)
+
+
+def test_with_one_running_request_the_mean_wait_is_that_of_pollaczek_and_khinchine():
+    params = server_params(
+        layers=1, running_limit=1, chunk_tokens=1e6, launch_s=0.1, token_s=1e-2, pair_s=0.0, head_s=0.0,
+        iteration_overhead_s=0.0,
+    )  # fmt: skip
+    rng = np.random.default_rng(1)
+    waits_s, per_s = [], 0.6
+    for _ in range(10):
+        prompts = rng.integers(1, 160, 500).astype(float)
+        decided_s = np.cumsum(rng.exponential(1.0 / per_s, 500))
+        requests = [Request(n, s, p, 1.0, direct=True) for n, (s, p) in enumerate(zip(decided_s.tolist(), prompts))]
+        run_engine(params, requests)
+        waits_s.append(np.mean([each.first_s - each.decided_s - 0.2 - 1e-2 * each.prompt for each in requests[50:]]))
+    services_s = 0.2 + 1e-2 * np.arange(1, 160)  # the block and the head are launched once each
+    load = per_s * services_s.mean()
+    expected_s = per_s * (services_s**2).mean() / (2.0 * (1.0 - load))
+    error_s = np.std(waits_s, ddof=1) / np.sqrt(len(waits_s))
+    assert abs(np.mean(waits_s) - expected_s) < 3.0 * error_s
+    assert error_s < 0.15 * expected_s
+
+
+def test_the_rate_that_keys_and_values_allow_is_the_overload_criterions():
+    """lambda* = M / (tau E[tokens reserved, summed over a request's iterations]): arXiv 2605.04595, within 10 %."""
+    capacity = 20_000.0
+    params = server_params(
+        layers=1, running_limit=256, kv_capacity_tokens=capacity, chunk_tokens=1e6, launch_s=MILLISECOND,
+        token_s=0.0, pair_s=0.0, head_s=0.0, iteration_overhead_s=0.0,
+    )  # fmt: skip
+    rng = np.random.default_rng(3)
+    prompts, answers = rng.integers(50, 350, 1200).astype(float), rng.integers(5, 60, 1200).astype(float)
+    requests = [Request(n, 0.0, p, a, direct=True) for n, (p, a) in enumerate(zip(prompts, answers))]
+    run = EngineRun(params, slots=1200)
+    for request in requests:
+        run.send(request)
+    run.drain(1.0)
+    ended = sorted(each.last_s for each in requests)
+    measured_per_s = (1000 - 100) / (ended[1000] - ended[100])
+    # an iteration launches the block and the head
+    expected_per_s = capacity / (2.0 * MILLISECOND * np.mean((prompts + answers) * answers))
+    assert measured_per_s == pytest.approx(expected_per_s, rel=0.1)
