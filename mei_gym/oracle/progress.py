@@ -27,4 +27,4 @@ def progress(quiet: bool) -> Iterator[tuple[Say, Bar]]:
             search = shown.add_task(f"clairvoyant search, {total} episodes", total=total)
             return lambda more: shown.advance(search, more)
 
-        yield console.print, bar
+        yield (lambda line: console.print(line, soft_wrap=True)), bar

@@ -1,6 +1,9 @@
 """Heuristics of SplitInference: what they do on hand-made observations, and that they do it everywhere alike."""
 
 import inspect
+import os
+import subprocess
+import sys
 
 import gymnasium
 import numpy as np
@@ -30,6 +33,16 @@ CALM = {  # a robot asks; the server and the air are free, and every layer is lo
     "prompt_backlog_tokens": 0.0, "coming_tokens": 0.0, "pace_s": 0.008, "chunk_pace_s": 0.02, "own_rate_hz": 15.0,
     "background_rate_hz": 1.0,
 }  # fmt: skip
+
+
+PLAIN_RUN = """
+import sys, warnings
+import numpy as np
+from mei_gym import heuristics
+warnings.filterwarnings("ignore", "overflow encountered", RuntimeWarning)
+place, observations = heuristics.world(sys.argv[1]), np.load(sys.argv[2])
+np.save(sys.argv[3], [heuristics.make(name, place).predict(observations)[0] for name in heuristics.names(sys.argv[1])])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +101,15 @@ def test_a_batch_is_decided_as_its_rows_are_one_by_one(name, place, met):
     assert all(action.shape == () for action in alone)
     assert np.array_equal(together, alone)
     assert np.array_equal(together, heuristics.make(name, place).predict(observations)[0])
+
+
+def test_plain_python_chooses_as_compiled_code_does(place, met, tmp_path):
+    observations = met[0][::32]
+    np.save(tmp_path / "seen.npy", observations)
+    command = [sys.executable, "-c", PLAIN_RUN, ID, str(tmp_path / "seen.npy"), str(tmp_path / "chosen.npy")]
+    subprocess.run(command, check=True, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, timeout=120)
+    compiled = [heuristics.make(name, place).predict(observations)[0] for name in heuristics.names(ID)]
+    assert np.array_equal(np.load(tmp_path / "chosen.npy"), compiled)
 
 
 def test_predict_has_the_signature_of_stable_baselines3(place):
