@@ -97,7 +97,12 @@ def _paired(row: dict[str, Any]) -> dict[str, Any]:
             p95 = row[name.replace("median", "p95")]
             kind = name.removesuffix("median").strip("_") or "error"
             shown[f"{kind} %"] = "" if value != value else f"{100 * value:.1f}/{100 * p95:.1f}"
-        elif not name.endswith("p95") and name != "machine":
+        elif name == "moved_knots":
+            moved = f"{value} of {row['knots']}, {100 * row['largest_move']:.0f}%"
+            shown["moved knots, most"] = moved if row["knots"] else ""
+        elif name == "rows":
+            shown[name] = value or ""
+        elif not name.endswith("p95") and name not in ("machine", "knots", "largest_move"):
             shown[name] = value[:10] if name == "date" else value
     return shown
 

@@ -65,7 +65,7 @@ def digest() -> str:
     folders = ("costs", "network", "workload", "envs")
     sources = sorted(path for folder in folders for path in (package / folder).rglob("*.py"))
     content = hashlib.sha256()
-    for path in [package / "chance.py", package / "compiled.py", *sources]:
+    for path in [package / "chance.py", package / "compiled.py", package / "packed.py", *sources]:
         content.update(path.relative_to(package).as_posix().encode())
         content.update(path.read_bytes())
     return content.hexdigest()

@@ -35,8 +35,10 @@ def layout_of(fields: Any) -> str:
     parts = []
     for name, value in zip(fields._fields, fields):
         if isinstance(value, np.ndarray):
-            if not value.flags.c_contiguous:
-                raise ValueError(f"The array {name} is not C-contiguous; a packed array must be.")
+            if not value.flags.c_contiguous or value.ndim == 0 or not value.dtype.isnative:
+                raise ValueError(
+                    f"The array {name} cannot be packed; a native C-contiguous array of 1 or more axes can."
+                )
             parts.append(f"{name}:{value.dtype.str[1:]}:{value.ndim}")
         else:
             parts.append(f"{name}:{'i8' if isinstance(value, int | np.integer) else 'f8'}:0")

@@ -62,6 +62,8 @@ class ServingState(NamedTuple):
     preparing_count: np.ndarray  # i4[lane]
     uploading: np.ndarray  # i4[lane, slot]
     uploading_count: np.ndarray  # i4[lane]
+    next_ready_s: np.ndarray  # f8[lane] when the next device is ready; inf: none prepares
+    next_sent_air_s: np.ndarray  # f8[lane] value of the air clock at which the next upload ends; inf: none
     waiting: np.ndarray  # i4[lane, slot] a ring
     waiting_head: np.ndarray  # i4[lane]
     waiting_count: np.ndarray  # i4[lane]
@@ -133,6 +135,8 @@ def empty_server(params, state, lane):
     state.kv_waiting_tokens[lane] = 0.0
     state.prompt_backlog_tokens[lane] = 0.0
     state.coming_tokens[lane] = 0.0
+    state.next_ready_s[lane] = inf
+    state.next_sent_air_s[lane] = inf
     state.air_clock_s[lane] = 0.0
     state.air_updated_s[lane] = 0.0
     state.stream_share[lane] = 0.0
@@ -171,6 +175,7 @@ def prepare(state, lane, slot, ready_s, air_s):
     state.slot_air_s[lane, slot] = air_s
     state.preparing[lane, state.preparing_count[lane]] = slot
     state.preparing_count[lane] += 1
+    state.next_ready_s[lane] = min(state.next_ready_s[lane], ready_s)
     state.coming_tokens[lane] += state.slot_share[lane, slot] * state.slot_prompt_tokens[lane, slot]
 
 
@@ -187,7 +192,7 @@ def enqueue(state, lane, slot):
 
 
 @scalar
-def give_up(state, lane, now_s):
+def give_up(params, state, lane, now_s):
     """Drop the requests whose users no longer wait for a first token and whose prompt has not begun to run."""
     place = 0
     while place < state.preparing_count[lane]:
@@ -222,6 +227,9 @@ def give_up(state, lane, now_s):
             state.waiting[lane, (head + kept) % slots] = slot
             kept += 1
     state.waiting_count[lane] = kept
+    look_ahead(state, lane)
+    if kept > 0:
+        wake(params, state, lane, now_s)
 
 
 @scalar
@@ -250,21 +258,21 @@ def upload_end(state, lane):
     uploads = state.uploading_count[lane]
     if uploads == 0:
         return inf
-    first = inf
-    for place in range(uploads):
-        first = min(first, state.slot_air_s[lane, state.uploading[lane, place]])
     free_share = 1.0 - min(state.stream_share[lane], STREAM_SHARE_LIMIT)
-    left_s = max(0.0, first - state.air_clock_s[lane])
+    left_s = max(0.0, state.next_sent_air_s[lane] - state.air_clock_s[lane])
     return state.air_updated_s[lane] + left_s * uploads / free_share
 
 
 @scalar
-def ready_end(state, lane):
-    """s: when the next device has its prompt prepared; inf where none prepares."""
-    first = inf
+def look_ahead(state, lane):
+    """Find the next device to be ready and the next upload to end, after some have left those lists."""
+    ready_s, sent_air_s = inf, inf
     for place in range(state.preparing_count[lane]):
-        first = min(first, state.slot_ready_s[lane, state.preparing[lane, place]])
-    return first
+        ready_s = min(ready_s, state.slot_ready_s[lane, state.preparing[lane, place]])
+    for place in range(state.uploading_count[lane]):
+        sent_air_s = min(sent_air_s, state.slot_air_s[lane, state.uploading[lane, place]])
+    state.next_ready_s[lane] = ready_s
+    state.next_sent_air_s[lane] = sent_air_s
 
 
 @scalar
@@ -282,6 +290,7 @@ def start_uploads(state, lane, now_s):
             state.uploading_count[lane] += 1
         else:
             place += 1
+    look_ahead(state, lane)
 
 
 @scalar
@@ -296,6 +305,7 @@ def finish_upload(state, lane, now_s):
     slot = state.uploading[lane, best]
     state.uploading_count[lane] -= 1
     state.uploading[lane, best] = state.uploading[lane, state.uploading_count[lane]]
+    look_ahead(state, lane)
     state.coming_tokens[lane] -= state.slot_share[lane, slot] * state.slot_prompt_tokens[lane, slot]
     enqueue(state, lane, slot)
 
@@ -498,7 +508,7 @@ def advance(params, state, lane, until_s, background_s):
     """
     limit_s = min(until_s, background_s)
     while True:
-        ready_s, uploaded_s = ready_end(state, lane), upload_end(state, lane)
+        ready_s, uploaded_s = state.next_ready_s[lane], upload_end(state, lane)
         event_s = min(min(ready_s, uploaded_s), state.iteration_end_s[lane])
         if event_s > limit_s:
             state.clock_s[lane] = limit_s

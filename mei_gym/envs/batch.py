@@ -68,6 +68,8 @@ class BatchEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             if chosen.shape != (self.num_envs,):
                 raise ValueError(f"reset_mask has the shape {chosen.shape}; ({self.num_envs},) is accepted.")
         seeds = None
+        if not self._began:
+            chosen[:] = True  # a lane that never began has nothing to keep
         if seed is not None or not self._began:
             first = int(self.np_random.integers(0, 2**31)) if seed is None else seed
             given = [first + lane for lane in range(self.num_envs)] if isinstance(first, int) else list(first)

@@ -97,8 +97,9 @@ class SingleEnv(gymnasium.Env[np.ndarray, Any]):
 
     def _index(self, action: Any) -> int:
         if self.action_form == JOINT:
+            words = isinstance(action, str | bytes | bool)
             try:
-                index = int(action) if float(action).is_integer() else -1
+                index = int(action) if not words and float(action).is_integer() else -1
             except (TypeError, ValueError, OverflowError):
                 index = -1
             if 0 <= index < self.lanes.actions:

@@ -140,7 +140,7 @@ def expected_tpot(params, sensed, cut, bits_choice):
 
 @scalar
 def device_energy(params, sensed, cut, bits_choice, answer_tokens):
-    """J: computing, loading layers and sending, over the whole answer."""
+    """J: computing, loading layers and sending (in uplink slots only), over the whole answer."""
     device_class = int(sensed[DEVICE_CLASS])
     fetch_s = missing_layers(params, sensed, cut) * sensed[LAYER_FETCH]
     compute_s = device_prompt_time(params, sensed, cut) - fetch_s
@@ -152,7 +152,7 @@ def device_energy(params, sensed, cut, bits_choice, answer_tokens):
     return (
         params.class_active_w[device_class] * compute_s
         + params.class_fetch_w[device_class] * fetch_s
-        + sensed[TRANSMIT_POWER] * air_s
+        + sensed[TRANSMIT_POWER] * params.uplink_share * air_s
     )
 
 

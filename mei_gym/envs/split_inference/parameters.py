@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,11 @@ def cell(values: dict[str, float]) -> CellParams:
     for name in values:
         if name not in CellParams._fields:
             raise ScenarioError(f"There is no cell value {name!r}; {nearest(name, CellParams._fields)}")
+    for name, value in values.items():
+        least = 0.0 if name.endswith(("_mean", "_sd", "_db", "_compensation", "_overhead")) else 1e-30
+        if not (isfinite(value) and value >= least):
+            accepted = "a finite number of 0 or more" if least == 0.0 else "a finite positive number"
+            raise ScenarioError(f"The cell value {name} is {value}; {accepted} is accepted.")
     return CellParams(**{name: float(value) for name, value in values.items()})
 
 

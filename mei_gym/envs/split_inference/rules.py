@@ -354,7 +354,7 @@ def wait_for_request(params, state, info, lane):
         if reached_s >= arrival_s:
             break
         background_arrives(params, state, lane)
-    give_up(state, lane, arrival_s)
+    give_up(params, state, lane, arrival_s)
     hear_news(params, state, info, lane)
     elapsed_s = arrival_s - before_s
     info[lane, I_ELAPSED] = elapsed_s
@@ -475,7 +475,7 @@ def tell_world(params, state, info, lane):
     row, sensed = info[lane], state.sensed[lane]
     row[I_TIME] = state.clock_s[lane]
     row[I_QUEUE] = state.waiting_count[lane]
-    row[I_RUNNING] = sensed[RUNNING] * params.running_limit
+    row[I_RUNNING] = state.prefilling_count[lane] + state.resident_count[lane] + state.split_count[lane]
     row[I_UNFINISHED] = state.unfinished[lane]
     row[I_KV_USED] = sensed[KV_USED]
     row[I_BUSY] = state.busy_s[lane]

@@ -15,6 +15,9 @@ FOLDER = Path(__file__).parent
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Spread = Annotated[
+    float, Field(ge=0, le=3)
+]  # of a logarithm: beyond 3, one value in six is 20 times the median or more
 
 
 class Part(BaseModel):
@@ -56,7 +59,7 @@ class Radio(Part):
     """The cell; what is left out keeps the default of network.cell.CellParams."""
 
     round_trip_s: Positive = Field(description="s, radio and backhaul to the edge server and back, median")
-    round_trip_spread: NotNegative = Field(description="standard deviation of its logarithm")
+    round_trip_spread: Spread = Field(description="standard deviation of its logarithm")
     fetch_share: Share = Field(description="of the downlink, for layers loaded over the air")
     cell: dict[str, float] = Field(default_factory=dict, description="values of CellParams, by name")
 
@@ -107,7 +110,7 @@ class SplitInferenceScenario(Part):
     background_lengths: str = Field(description="named fit of their lengths")
     day_s: Positive = Field(description="s, how long the day's swell takes; shorter than a day: compressed")
     day_strength: Share = Field(description="0: no swell; 1: as at ServeGen m-small")
-    activity_spread: NotNegative = Field(description="standard deviation of the logarithm of users' activity")
+    activity_spread: Spread = Field(description="standard deviation of the logarithm of users' activity")
     prompt_limit: int = Field(ge=16, le=8192, description="tokens; longer prompts are cut")
     answer_limit: int = Field(ge=1, le=4096, description="tokens; longer answers are cut")
     applications: dict[str, Application] = Field(min_length=1, max_length=8)
@@ -116,7 +119,7 @@ class SplitInferenceScenario(Part):
     battery_high: Share = Field(description="to here")
     battery_reserve: Share = Field(description="below this charge a device computes nothing")
     pressure_time_s: Positive = Field(description="s, correlation time of other apps' memory")
-    lateness: float = Field(gt=1, description="a time this many targets long is worth nothing")
+    lateness: float = Field(gt=1, allow_inf_nan=False, description="a time this many targets long is worth nothing")
     patience_s: Positive = Field(description="s, after which a user gives up whose prompt has not begun to run")
     leakage: Leakage
     quality: Quality
