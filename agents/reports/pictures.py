@@ -179,7 +179,7 @@ def decisions(results: Sequence[Result], columns: int = 3) -> Figure:
     bar.set_ticks([tick for tick in (0, 1, 2, 4, 8, 16, 32, 64) if tick <= layers])
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     bar.ax.minorticks_off()
-    bar.set_label(f"mean cut (layers on the device, of {layers})", fontsize=9)
+    bar.set_label(f"mean cut (layers, of {layers})", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     return drawn
 
