@@ -37,7 +37,10 @@ def random_requests(seed: int, count: int, split: bool, patience_s: float = inf,
 
 
 def run_engine(
-    params: ServerParams, requests: list[Request], stops_s: list[float] | None = None, looks_s: list[float] | None = None
+    params: ServerParams,
+    requests: list[Request],
+    stops_s: list[float] | None = None,
+    looks_s: list[float] | None = None,
 ) -> EngineRun:
     """`stops_s`: advance is stopped there, idly; `looks_s`: users give up there."""
     run = EngineRun(params)
