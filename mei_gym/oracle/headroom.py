@@ -48,8 +48,9 @@ class Headroom(NamedTuple):
 def headroom_rows(
     id: str, scenario: str = "default", episodes: int = 32, workers: int = 1, **more: Any
 ) -> list[dict[str, Any]]:
-    """The rows of `headroom`."""
-    return headroom(id, scenario, episodes, workers, **more).rows
+    """The rows of `headroom` as a terminal has room for them: without the settings."""
+    rows = headroom(id, scenario, episodes, workers, **more).rows
+    return [{name: value for name, value in row.items() if name != "settings"} for row in rows]
 
 
 def headroom(
