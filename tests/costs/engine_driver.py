@@ -133,7 +133,7 @@ class EngineRun:
     def abandon(self, now_s: float) -> None:
         """Let time pass, then let those go who wait no longer."""
         self.let_pass(now_s)
-        give_up(self.state, 0, now_s)
+        give_up(self.params, self.state, 0, now_s)
         self.listen()
 
     def drain(self, step_s: float = 50.0) -> None:

@@ -76,6 +76,8 @@ class ReferenceServer:
             for request in [each for each in place if each.patience_s < now_s]:
                 request.dropped_s = now_s
                 place.remove(request)
+        if self.queue and not self.works:  # the one who stood before them may have been too large to be let in
+            self.begin()
 
     def air_share(self) -> float:
         """Of the air, for each upload."""

@@ -173,9 +173,11 @@ def test_returned_arrays_belong_to_the_caller():
     assert env.action_masks().any()
 
 
-@pytest.mark.parametrize(
-    "action", [-1, 99, 0.5, float("nan"), float("inf"), None, "cut", [0], [1, 2], np.array([3, 4])]
-)
+OUTSIDE = [-1, 99, 0.5, float("nan"), float("inf"), None, "cut", "3", True, [0], [1, 2], np.array([3, 4])]
+OUTSIDE_PARTS = [3, [3], [33, 0], [0, 3], [-1, 0], [0.0, 1.0], [float("nan"), 0], [[1, 1]], "a", None]
+
+
+@pytest.mark.parametrize("action", OUTSIDE)
 def test_an_action_outside_the_discrete_space_is_refused_in_a_sentence(action):
     env = gymnasium.make(DISCRETE).unwrapped
     observation, _ = env.reset(seed=0)
@@ -184,9 +186,7 @@ def test_an_action_outside_the_discrete_space_is_refused_in_a_sentence(action):
     assert env.lanes.out.elapsed[0] == 0
 
 
-@pytest.mark.parametrize(
-    "action", [3, [3], [33, 0], [0, 3], [-1, 0], [0.0, 1.0], [float("nan"), 0], [[1, 1]], "a", None]
-)
+@pytest.mark.parametrize("action", OUTSIDE_PARTS)
 def test_an_action_outside_the_factored_space_is_refused_in_a_sentence(action):
     env = gymnasium.make(FACTORED).unwrapped
     env.reset(seed=0)

@@ -22,6 +22,7 @@ def roomy(seed: int = 0, **overrides) -> World:
 def test_an_answer_at_the_edge_costs_the_device_only_the_sending_of_its_text():
     world = roomy()
     power_w, rate_bps = world.sensed("transmit_power_w"), world.sensed("uplink_bps")
+    power_w *= world.params.uplink_share  # it radiates in uplink slots only
     info = world.decide(0)
     assert info["device_compute_s"] == 0.0
     assert info["fetched_layers"] == 0.0
