@@ -182,7 +182,9 @@ def heading(measure: Any) -> str:
 
 def number(value: float, unit: str) -> str:
     """A measure's value, shares in per cent."""
-    return f"{100 * value:.1f}" if unit == "share" else f"{value:.3g}"
+    if unit == "share":
+        return f"{100 * value:.1f}"
+    return f"{value:.3g}" if value >= 0.01 or value == 0.0 else "< 0.01"
 
 
 def bracketed(estimate: Estimate, form: str = ".3f") -> str:
