@@ -278,3 +278,17 @@ def test_the_rate_that_keys_and_values_allow_is_the_overload_criterions():
     # an iteration launches the block and the head
     expected_per_s = capacity / (2.0 * MILLISECOND * np.mean((prompts + answers) * answers))
     assert measured_per_s == pytest.approx(expected_per_s, rel=0.1)
+
+
+def test_whoever_stood_behind_a_large_request_that_gave_up_starts_at_once():
+    params = server_params(kv_capacity_tokens=100.0)
+    away = Request(0, 0.0, prompt=10.0, answer=20.0, share=0.5, away_s=5.0, direct=True)
+    large = Request(1, 1.0, prompt=95.0, answer=5.0, direct=True, patience_s=2.0)
+    small = Request(2, 1.5, prompt=10.0, answer=1.0, direct=True)
+    run = EngineRun(params)
+    for request in (away, large, small):
+        run.send(request)
+    run.abandon(3.0)
+    run.let_pass(4.0)
+    assert large.dropped_s == 3.0
+    assert 3.0 < small.first_s < 3.1
