@@ -84,7 +84,8 @@ def train(experiment: Experiment, folder: Path, resume: bool = False, levels: di
     else:
         state = restore(snapshot, model, env)
         console.print(f"Going on from step {model.num_timesteps:,}.")
-    dashboard = Dashboard(folder / "tensorboard", None if state is None and not resume else model.num_timesteps + 1)
+    keep_until = model.num_timesteps + 1 if state is not None else 0  # 0: killed before its first checkpoint
+    dashboard = Dashboard(folder / "tensorboard", purge_step=keep_until if resume else None)
     model.set_logger(dashboard.logger)
 
     with progress_bar() as progress:
@@ -97,7 +98,8 @@ def train(experiment: Experiment, folder: Path, resume: bool = False, levels: di
             if row is not None:
                 rival = f"; best heuristic, {best}: {levels[best]:.3f}" if best else ""
                 note = f"validation {row['score']:.3f}{rival}"
-                progress.update(task, note=note)
+                against = f", heuristic {levels[best]:.3f}" if best else ""
+                progress.update(task, note=f"validation {row['score']:.3f}{against}")
                 if not console.is_terminal:
                     console.print(f"step {steps:,}: {note}", soft_wrap=True)
 
@@ -153,7 +155,7 @@ def conclude(run: Run) -> None:
 def progress_bar() -> Progress:
     """Steps, speed, time left, and the last evaluation."""
     return Progress(
-        BarColumn(30), TaskProgressColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+        BarColumn(16), TaskProgressColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"), console=console, refresh_per_second=4, transient=not console.is_terminal,
     )  # fmt: skip
 
@@ -165,6 +167,6 @@ class Speed:
         self.first, self.began_s = steps, time.perf_counter()
 
     def text(self, steps: int) -> str:
-        """12,345 requests/s."""
+        """12,345/s."""
         spent_s = time.perf_counter() - self.began_s
-        return f"{(steps - self.first) / spent_s:,.0f} requests/s" if spent_s > 1.0 else ""
+        return f"{(steps - self.first) / spent_s:,.0f}/s" if spent_s > 1.0 else ""
