@@ -89,7 +89,8 @@ def test_a_shipped_table_has_its_columns_and_its_order(scenario):
     rows = results.shipped(ID, scenario)
     assert [row["policy"] for row in rows] == [*ORDER, CLAIRVOYANT, BOUND]
     reward = {row["policy"]: row["reward"] for row in rows}
-    assert reward["random"] < reward["best_static"] < reward["best_table"] < reward[CLAIRVOYANT] <= reward[BOUND]
+    # a scenario of one application on one class of devices has a table of one cell: the static
+    assert reward["random"] < reward["best_static"] <= reward["best_table"] < reward[CLAIRVOYANT] <= reward[BOUND]
     assert max(reward[name] for name in ORDER) < reward[CLAIRVOYANT]
 
 
