@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from mei_gym.envs.lanes import Lanes
 from mei_gym.envs.single import action_space
 from mei_gym.envs.task import LINEAR, Field, Task
+from mei_gym.scenarios.resolve import files
 
 WIDTH = 100
 
@@ -34,6 +35,7 @@ def page(id: str, scenario: str = "default", **overrides: Any) -> str:
         observation_table(task.fields),
         info_table(task),
         world(lanes.scenario),
+        reasons(task, scenario),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -81,6 +83,19 @@ def info_table(task: Task) -> str:
 def world(scenario: BaseModel) -> str:
     """Every value of a scenario with what it means; a nested part is indented."""
     return "\n".join([heading(f"Scenario {getattr(scenario, 'name', '')}"), *values(scenario, 0)])
+
+
+def reasons(task: Task, scenario: str) -> str:
+    """The lines of a scenario's files that say where a value is from or why it was chosen."""
+    folder = import_module(task.resolve.__module__).FOLDER
+    lines = [heading("Sources and reasons of its values, as its files state them")]
+    for path in files(folder, scenario):
+        lines.append(f"{path.name}")
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if "#" in line:
+                value, _, reason = line.partition("#")
+                lines += hanging(f"  {value.strip():<40} " if value.strip() else "  ", reason.strip())
+    return "\n".join(lines)
 
 
 def values(part: BaseModel, depth: int) -> list[str]:

@@ -69,6 +69,13 @@ def loaded(folder: Path, name: str, depth: int = 0) -> dict[str, Any]:
     return deep_merge(loaded(folder, parent, depth + 1), values)
 
 
+def files(folder: Path, name: str) -> list[Path]:
+    """The file of a scenario and those of the scenarios that it extends, the first underneath."""
+    path = Path(name) if str(name).endswith((".yaml", ".yml")) else folder / f"{name}.yaml"
+    parent = yaml.safe_load(path.read_text(encoding="utf-8")).get("extends")
+    return [*(files(folder, parent) if parent else []), path]
+
+
 def merged(values: dict[str, Any], overrides: Mapping[str, Any], schema: type[BaseModel]) -> dict[str, Any]:
     """Values with overrides on top; a key that the schema does not know is refused with the nearest it knows."""
     for key in overrides:

@@ -7,14 +7,14 @@ import numpy as np
 from reference_server import Request
 
 from mei_gym.compiled import plain
-from mei_gym.costs import serving
-from mei_gym.costs.serving import DROPPED, FIRST, LAST, NEWS_KINDS, ServingState
+from mei_gym.costs import serving, slots, uplink
+from mei_gym.costs.slots import DROPPED, FIRST, LAST, NEWS_KINDS, ServingState
 
 advance, prepare, enqueue, wake = (
-    plain(rule) for rule in (serving.advance, serving.prepare, serving.enqueue, serving.wake)
+    plain(rule) for rule in (serving.advance, uplink.prepare, slots.enqueue, serving.wake)
 )
 give_up, empty_server, take_slot, fill_slot = (
-    plain(rule) for rule in (serving.give_up, serving.empty_server, serving.take_slot, serving.fill_slot)
+    plain(rule) for rule in (serving.give_up, slots.empty_server, slots.take_slot, slots.fill_slot)
 )
 
 

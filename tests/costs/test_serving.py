@@ -8,7 +8,7 @@ import pytest
 from engine_driver import EngineRun, ServerParams, advance, server_params
 from reference_server import ReferenceServer, Request
 
-from mei_gym.costs.serving import FIRST, LAST
+from mei_gym.costs.slots import FIRST, LAST
 
 MILLISECOND = 1e-3
 

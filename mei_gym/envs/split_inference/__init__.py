@@ -20,7 +20,9 @@ bits only where activations are sent. An infeasible action becomes the nearest f
 deepest cut that fits; 16 bits), and `info["corrected"]` says so.
 
 Observation: 36 numbers in [0, 1], float32; the table is printed by `mei-gym describe` and stands in
-`fields.py`. It holds what a controller at the edge knows; the true length of the answer is hidden.
+`fields.py`. It holds what a controller at the edge knows. The length of this answer is hidden; of
+requests under way, what the server and the device have set aside for them (memory, work, charge)
+counts their true lengths, as an engine that reserves memory for whole answers would know them.
 
 Reward: the sum of five named parts, each in `info`.
 
@@ -36,7 +38,8 @@ it is paid the forecast of the cost model then, and the difference to what happe
 last tokens come. So an episode's return is made of what happened; only requests under way at its end
 keep their forecast (`info["unfinished"]`). An answer that begins `lateness` targets after the question
 is worth nothing; a user whose prompt has not begun to run after `patience_s` gives up
-(`info["abandoned"]`).
+(`info["abandoned"]`). The energy of a request is paid whole when it is decided, also where its user
+gives up later or the server refuses it; a request kept on its device runs to the end, however late.
 
 Times at the server are of measured blocks; those of phones, laptops and boards are derived from data
 sheets and published measurements (`mei-gym profiles` says which). Leakage and quality are cited
@@ -61,7 +64,8 @@ from mei_gym.envs.lanes import lane_mover
 from mei_gym.envs.split_inference.fields import FIELDS, INFO, INFO_NAMES, REWARD_PARTS
 from mei_gym.envs.split_inference.parameters import parameters
 from mei_gym.envs.split_inference.picture import picture, sentence
-from mei_gym.envs.split_inference.rules import BITS_CHOICES, mask, observe, reset, step
+from mei_gym.envs.split_inference.rules import reset, step
+from mei_gym.envs.split_inference.sensing import BITS_CHOICES, mask, observe
 from mei_gym.envs.split_inference.state import allocate
 from mei_gym.envs.task import Task
 from mei_gym.packed import view

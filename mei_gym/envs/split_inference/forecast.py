@@ -10,35 +10,8 @@ from __future__ import annotations
 from math import log
 
 from mei_gym.compiled import scalar
-from mei_gym.costs.serving import STREAM_SHARE_LIMIT
-from mei_gym.envs.split_inference.fields import (
-    ANSWER,
-    APPLICATION,
-    BLOCK_DECODE,
-    BLOCK_PREFILL,
-    CHUNK_PACE,
-    COMING,
-    DEVICE_CLASS,
-    DEVICE_HEAD,
-    DEVICE_WAIT,
-    JOULE_PRICE,
-    KV_USED,
-    KV_WAITING,
-    LAYER_FETCH,
-    LEAKAGE_BUDGET,
-    LOADED,
-    PACE,
-    PROMPT,
-    PROMPT_BACKLOG,
-    ROUND_TRIP,
-    STREAM_SHARE,
-    TPOT_TARGET,
-    TRANSMIT_POWER,
-    TTFT_TARGET,
-    UPLINK,
-    UPLOAD_BACKLOG,
-    UPLOADS,
-)  # fmt: skip
+from mei_gym.costs.uplink import STREAM_SHARE_LIMIT
+from mei_gym.envs.split_inference import fields as at
 
 
 @scalar
@@ -55,21 +28,21 @@ def latency_utility(params, time_s, target_s):
 @scalar
 def missing_layers(params, sensed, cut):
     """Layers that must be loaded first for this cut."""
-    return max(0.0, cut - round(sensed[LOADED] * params.layers))
+    return max(0.0, cut - round(sensed[at.LOADED] * params.layers))
 
 
 @scalar
 def device_prompt_time(params, sensed, cut):
     """s: the device's part of the prompt, once it begins: loading layers, then running them."""
-    head_s = sensed[DEVICE_HEAD] if cut == params.layers else 0.0
-    return missing_layers(params, sensed, cut) * sensed[LAYER_FETCH] + cut * sensed[BLOCK_PREFILL] + head_s
+    head_s = sensed[at.DEVICE_HEAD] if cut == params.layers else 0.0
+    return missing_layers(params, sensed, cut) * sensed[at.LAYER_FETCH] + cut * sensed[at.BLOCK_PREFILL] + head_s
 
 
 @scalar
 def device_token_time(params, sensed, cut):
     """s: the device's part of one further token."""
-    head_s = sensed[DEVICE_HEAD] if cut == params.layers else 0.0
-    return cut * sensed[BLOCK_DECODE] + head_s
+    head_s = sensed[at.DEVICE_HEAD] if cut == params.layers else 0.0
+    return cut * sensed[at.BLOCK_DECODE] + head_s
 
 
 @scalar
@@ -78,14 +51,14 @@ def prompt_payload(params, sensed, cut, bits_choice):
     if cut == params.layers:
         return 0.0
     if cut == 0:
-        return sensed[PROMPT] * params.text_bytes_per_token
-    return sensed[PROMPT] * params.payload_bytes_per_token[bits_choice]
+        return sensed[at.PROMPT] * params.text_bytes_per_token
+    return sensed[at.PROMPT] * params.payload_bytes_per_token[bits_choice]
 
 
 @scalar
 def air_time(sensed, size_bytes):
     """s: of undivided uplink; a dead link never finishes, but is held to an hour so that clocks stay finite."""
-    return min(3600.0, 8.0 * size_bytes / sensed[UPLINK]) if sensed[UPLINK] > 0.0 else 3600.0
+    return min(3600.0, 8.0 * size_bytes / sensed[at.UPLINK]) if sensed[at.UPLINK] > 0.0 else 3600.0
 
 
 @scalar
@@ -93,9 +66,9 @@ def away_time(params, sensed, cut, bits_choice):
     """s: between two iterations, a split answer's token travels down, runs on the device, and travels up."""
     if cut == 0 or cut == params.layers:
         return 0.0
-    free_share = 1.0 - min(sensed[STREAM_SHARE], STREAM_SHARE_LIMIT)
+    free_share = 1.0 - min(sensed[at.STREAM_SHARE], STREAM_SHARE_LIMIT)
     vector_s = air_time(sensed, params.payload_bytes_per_token[bits_choice]) / free_share
-    return sensed[ROUND_TRIP] + device_token_time(params, sensed, cut) + vector_s
+    return sensed[at.ROUND_TRIP] + device_token_time(params, sensed, cut) + vector_s
 
 
 @scalar
@@ -103,29 +76,36 @@ def expected_ttft(params, sensed, cut, bits_choice):
     """s: from the question to the first token, nothing else happening meanwhile."""
     device_s = device_prompt_time(params, sensed, cut)
     if cut > 0:
-        device_s += sensed[DEVICE_WAIT]
+        device_s += sensed[at.DEVICE_WAIT]
     if cut == params.layers:
         return device_s
 
     air_s = air_time(sensed, prompt_payload(params, sensed, cut, bits_choice))
-    shared_s = min(air_s * (sensed[UPLOADS] + 1.0), air_s + sensed[UPLOAD_BACKLOG])
-    upload_s = shared_s / (1.0 - min(sensed[STREAM_SHARE], STREAM_SHARE_LIMIT))
+    shared_s = min(air_s * (sensed[at.UPLOADS] + 1.0), air_s + sensed[at.UPLOAD_BACKLOG])
+    upload_s = shared_s / (1.0 - min(sensed[at.STREAM_SHARE], STREAM_SHARE_LIMIT))
 
     share = (params.layers - cut) / params.layers
-    tokens_ahead = sensed[PROMPT_BACKLOG] + sensed[COMING] + share * sensed[PROMPT]
-    prompts_s = tokens_ahead / params.chunk_tokens * sensed[CHUNK_PACE]
-    return device_s + upload_s + sensed[ROUND_TRIP] + admission_wait(params, sensed, share) + prompts_s + sensed[PACE]
+    tokens_ahead = sensed[at.PROMPT_BACKLOG] + sensed[at.COMING] + share * sensed[at.PROMPT]
+    prompts_s = tokens_ahead / params.chunk_tokens * sensed[at.CHUNK_PACE]
+    return (
+        device_s
+        + upload_s
+        + sensed[at.ROUND_TRIP]
+        + admission_wait(params, sensed, share)
+        + prompts_s
+        + sensed[at.PACE]
+    )
 
 
 @scalar
 def admission_wait(params, sensed, share):
     """s: until answers that end have freed the keys and values that are wanted before this request's own."""
-    needed = share * (sensed[PROMPT] + sensed[ANSWER]) / params.kv_capacity_tokens
-    excess = sensed[KV_USED] + sensed[KV_WAITING] + needed - 1.0
-    if excess <= 0.0 or sensed[KV_USED] <= 0.0:
+    needed = share * (sensed[at.PROMPT] + sensed[at.ANSWER]) / params.kv_capacity_tokens
+    excess = sensed[at.KV_USED] + sensed[at.KV_WAITING] + needed - 1.0
+    if excess <= 0.0 or sensed[at.KV_USED] <= 0.0:
         return 0.0
-    answer_s = params.expected_answer_tokens[-1] * sensed[PACE]
-    return excess / sensed[KV_USED] * answer_s
+    answer_s = params.expected_answer_tokens[-1] * sensed[at.PACE]
+    return excess / sensed[at.KV_USED] * answer_s
 
 
 @scalar
@@ -134,15 +114,15 @@ def expected_tpot(params, sensed, cut, bits_choice):
     if cut == params.layers:
         return device_token_time(params, sensed, cut)
     if cut == 0:
-        return sensed[PACE]
-    return away_time(params, sensed, cut, bits_choice) + 1.5 * sensed[PACE]
+        return sensed[at.PACE]
+    return away_time(params, sensed, cut, bits_choice) + 1.5 * sensed[at.PACE]
 
 
 @scalar
 def device_energy(params, sensed, cut, bits_choice, answer_tokens):
     """J: computing, loading layers and sending (in uplink slots only), over the whole answer."""
-    device_class = int(sensed[DEVICE_CLASS])
-    fetch_s = missing_layers(params, sensed, cut) * sensed[LAYER_FETCH]
+    device_class = int(sensed[at.DEVICE_CLASS])
+    fetch_s = missing_layers(params, sensed, cut) * sensed[at.LAYER_FETCH]
     compute_s = device_prompt_time(params, sensed, cut) - fetch_s
     compute_s += max(0.0, answer_tokens - 1.0) * device_token_time(params, sensed, cut)
     sent_bytes = prompt_payload(params, sensed, cut, bits_choice)
@@ -152,14 +132,14 @@ def device_energy(params, sensed, cut, bits_choice, answer_tokens):
     return (
         params.class_active_w[device_class] * compute_s
         + params.class_fetch_w[device_class] * fetch_s
-        + sensed[TRANSMIT_POWER] * params.uplink_share * air_s
+        + sensed[at.TRANSMIT_POWER] * params.uplink_share * air_s
     )
 
 
 @scalar
 def leakage_excess(params, sensed, cut):
     """In [0, 1]: leakage over the budget, as a share of what there is over it."""
-    budget = sensed[LEAKAGE_BUDGET]
+    budget = sensed[at.LEAKAGE_BUDGET]
     if budget >= 1.0:
         return 0.0
     return max(0.0, params.leakage_of_cut[cut] - budget) / (1.0 - budget)
@@ -174,16 +154,16 @@ def quality_loss(params, cut, bits_choice):
 @scalar
 def expected_reward(params, sensed, cut, bits_choice):
     """What the request will bring by this forecast: the myopic policy's objective."""
-    application = int(sensed[APPLICATION])
+    application = int(sensed[at.APPLICATION])
     ttft_s = expected_ttft(params, sensed, cut, bits_choice)
     tpot_s = expected_tpot(params, sensed, cut, bits_choice)
-    energy_j = device_energy(params, sensed, cut, bits_choice, sensed[ANSWER])
-    ttft_utility = latency_utility(params, ttft_s, sensed[TTFT_TARGET])
-    tpot_utility = latency_utility(params, tpot_s, sensed[TPOT_TARGET]) if ttft_utility > 0.0 else 0.0
+    energy_j = device_energy(params, sensed, cut, bits_choice, sensed[at.ANSWER])
+    ttft_utility = latency_utility(params, ttft_s, sensed[at.TTFT_TARGET])
+    tpot_utility = latency_utility(params, tpot_s, sensed[at.TPOT_TARGET]) if ttft_utility > 0.0 else 0.0
     return (
         params.ttft_weight[application] * ttft_utility
         + params.tpot_weight[application] * tpot_utility
-        - params.energy_weight[application] * sensed[JOULE_PRICE] * energy_j
+        - params.energy_weight[application] * sensed[at.JOULE_PRICE] * energy_j
         - params.leakage_weight[application] * leakage_excess(params, sensed, cut)
         - params.quality_weight[application] * quality_loss(params, cut, bits_choice)
     )

@@ -6,15 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mei_gym.envs.split_inference.fields import (
-    DEEPEST,
-    DEVICE_WAIT,
-    HEAT,
-    LOADED,
-    PROMPT,
-    REWARD_PARTS,
-    UPLOAD_BACKLOG,
-)
+from mei_gym.envs.split_inference import fields as at
+from mei_gym.envs.split_inference.fields import REWARD_PARTS
 
 WIDTH, HEIGHT = 720, 420
 PAPER, INK, FAINT, PALE = (255, 255, 255), (40, 40, 40), (140, 140, 140), (228, 228, 228)
@@ -40,7 +33,7 @@ def sentence(params: Any, state: Any, lane: int, info: dict[str, float]) -> str:
         f" then {info['forecast_tpot_s'] * 1e3:.0f} ms a token)."
         f" Reward: {parts}."
         f" Server: {info['running']:.0f} running, {info['queue']:.0f} waiting; {info['uploads']:.0f} uploads."
-        f" Next: user {int(state.asking_user[lane])} with {sensed[PROMPT]:.0f} tokens."
+        f" Next: user {int(state.asking_user[lane])} with {sensed[at.PROMPT]:.0f} tokens."
     )
 
 
@@ -55,7 +48,7 @@ def picture(params: Any, state: Any, lane: int, info: dict[str, float]) -> np.nd
     draw.text((16, 10), f"t = {info['time_s']:.1f} s", INK)
 
     draw.text((16, 34), f"device of user {int(state.asking_user[lane])}", DEVICE)
-    loaded, deepest = round(sensed[LOADED] * layers), round(sensed[DEEPEST] * layers)
+    loaded, deepest = round(sensed[at.LOADED] * layers), round(sensed[at.DEEPEST] * layers)
     for layer in range(layers):
         left = 16 + layer * 192 / layers
         color = DEVICE if layer < loaded else PALE
@@ -65,7 +58,7 @@ def picture(params: Any, state: Any, lane: int, info: dict[str, float]) -> np.nd
     draw.text((16, 82), f"{loaded} of {layers} layers loaded, {deepest} fit", INK)
     bar(draw, 16, 106, "battery", info["battery"], DEVICE)
     bar(draw, 16, 132, "speed", info["device_speed"], DEVICE)
-    draw.text((16, 160), f"{sensed[HEAT]:.0f} K warm, busy for {sensed[DEVICE_WAIT]:.1f} s", INK)
+    draw.text((16, 160), f"{sensed[at.HEAT]:.0f} K warm, busy for {sensed[at.DEVICE_WAIT]:.1f} s", INK)
 
     draw.text((264, 34), "uplink", AIR)
     draw.text((264, 56), f"{info['uplink_bps'] / 1e6:.0f} Mbit/s if alone", INK)
@@ -73,7 +66,7 @@ def picture(params: Any, state: Any, lane: int, info: dict[str, float]) -> np.nd
         left, top = 264 + (place % 10) * 18, 80 + (place // 10) * 14
         draw.rectangle((left, top, left + 14, top + 9), AIR)
     draw.text((264, 140), f"{info['uploads']:.0f} uploads", INK)
-    draw.text((264, 160), f"{sensed[UPLOAD_BACKLOG]:.1f} s of air owed", INK)
+    draw.text((264, 160), f"{sensed[at.UPLOAD_BACKLOG]:.1f} s of air owed", INK)
 
     draw.text((492, 34), "edge server", EDGE)
     bar(draw, 492, 56, "batch", info["running"] / params.running_limit, EDGE)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mei_gym.costs.compute import ComputeCosts
-from mei_gym.costs.serving import ServingState
+from mei_gym.costs.slots import ServingState
 from mei_gym.envs.split_inference.fields import FIELDS
 from mei_gym.envs.task import Scale
 from mei_gym.network.cell import SITES, CellParams, CellState

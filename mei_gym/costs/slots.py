@@ -1,0 +1,184 @@
+"""The table of requests under way: its slots, the lists that they stand in, and the news of them.
+
+A slot is one request from the moment it is sent on its way until its last token. It stands in one list at a time: its
+device prepares the prompt, the prompt is uploaded, it waits for admission, it is prefilled, and then its answer runs,
+wholly on the server or split with its device. `serving` moves the slots from list to list.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+
+from mei_gym.compiled import scalar
+
+FIRST, LAST, DROPPED = 0, 1, 2  # kinds of news
+NEWS_KINDS = 3
+
+
+class ServingState(NamedTuple):
+    """What the engine remembers of a lane; `slot` is one request between its prompt and its last token."""
+
+    clock_s: np.ndarray  # f8[lane]
+    # the iteration under way
+    iteration: np.ndarray  # i8[lane] iterations finished
+    iteration_began_s: np.ndarray  # f8[lane]
+    iteration_end_s: np.ndarray  # f8[lane] inf: the server idles
+    iteration_time_s: np.ndarray  # f8[lane] how long it takes; 0: the server idles
+    pace_s: np.ndarray  # f8[lane] running mean of the iterations' times
+    busy_s: np.ndarray  # f8[lane] time spent in iterations
+    # lists of slots, each with its length
+    free: np.ndarray  # i4[lane, slot]
+    free_count: np.ndarray  # i4[lane]
+    preparing: np.ndarray  # i4[lane, slot]
+    preparing_count: np.ndarray  # i4[lane]
+    uploading: np.ndarray  # i4[lane, slot]
+    uploading_count: np.ndarray  # i4[lane]
+    next_ready_s: np.ndarray  # f8[lane] when the next device is ready; inf: none prepares
+    next_sent_air_s: np.ndarray  # f8[lane] value of the air clock at which the next upload ends; inf: none
+    waiting: np.ndarray  # i4[lane, slot] a ring
+    waiting_head: np.ndarray  # i4[lane]
+    waiting_count: np.ndarray  # i4[lane]
+    prefilling: np.ndarray  # i4[lane, running] first come first
+    prefilling_count: np.ndarray  # i4[lane]
+    resident: np.ndarray  # i4[lane, running] answers wholly on the server
+    resident_count: np.ndarray  # i4[lane]
+    split: np.ndarray  # i4[lane, running] answers that alternate with their device
+    split_count: np.ndarray  # i4[lane]
+    # sums over those lists
+    resident_context_tokens: np.ndarray  # f8[lane]
+    next_finish: np.ndarray  # i8[lane] iteration in which the next resident answer ends
+    kv_tokens: np.ndarray  # f8[lane] reserved, in tokens of a whole model
+    kv_waiting_tokens: np.ndarray  # f8[lane] what the waiting requests will reserve
+    prompt_backlog_tokens: np.ndarray  # f8[lane] prompt tokens at the server and not yet run, weighed by share
+    coming_tokens: np.ndarray  # f8[lane] prompt tokens still on their way, weighed by share
+    # the uplink
+    air_clock_s: np.ndarray  # f8[lane] air time that each upload under way has had so far
+    air_updated_s: np.ndarray  # f8[lane]
+    stream_share: np.ndarray  # f8[lane] share of the air that single-token streams take
+    # the slots
+    slot_request: np.ndarray  # i8[lane, slot] -1: background
+    slot_prompt_tokens: np.ndarray  # f8[lane, slot]
+    slot_answer_tokens: np.ndarray  # f8[lane, slot]
+    slot_share: np.ndarray  # f8[lane, slot] of the blocks, on the server
+    slot_patience_s: np.ndarray  # f8[lane, slot] until when its user waits for the first token
+    slot_ready_s: np.ndarray  # f8[lane, slot] prepared; later: back at the server
+    slot_air_s: np.ndarray  # f8[lane, slot] air time to send; later: value of the air clock when sent
+    slot_stream_share: np.ndarray  # f8[lane, slot]
+    slot_away_s: np.ndarray  # f8[lane, slot] 0: resident
+    slot_done_tokens: np.ndarray  # f8[lane, slot] prompt tokens run
+    slot_chunk_tokens: np.ndarray  # f8[lane, slot] prompt tokens in this iteration
+    slot_context_tokens: np.ndarray  # f8[lane, slot] split answers only
+    slot_left_tokens: np.ndarray  # f8[lane, slot] split answers only
+    slot_finish: np.ndarray  # i8[lane, slot] resident answers only
+    slot_batched: np.ndarray  # u1[lane, slot] takes part in this iteration
+    slot_first_s: np.ndarray  # f8[lane, slot] when the first token left
+    slot_last_s: np.ndarray  # f8[lane, slot] when the last token left
+    # what happened since the environment last looked: NEWS_KINDS * slot + kind, in order
+    news: np.ndarray  # i4[lane, 2 * slot]
+    news_count: np.ndarray  # i4[lane]
+
+
+@scalar
+def empty_server(params, state, lane):
+    """Clear a lane: every slot free, the server idle, the clock at zero."""
+    slots = state.free.shape[1]
+    for slot in range(slots):
+        state.free[lane, slot] = slots - 1 - slot
+    state.free_count[lane] = slots
+    state.preparing_count[lane] = 0
+    state.uploading_count[lane] = 0
+    state.waiting_head[lane] = 0
+    state.waiting_count[lane] = 0
+    state.prefilling_count[lane] = 0
+    state.resident_count[lane] = 0
+    state.split_count[lane] = 0
+    state.news_count[lane] = 0
+    state.clock_s[lane] = 0.0
+    state.iteration[lane] = 0
+    state.iteration_began_s[lane] = 0.0
+    state.iteration_end_s[lane] = inf
+    state.iteration_time_s[lane] = 0.0
+    state.busy_s[lane] = 0.0
+    state.pace_s[lane] = 0.0
+    state.resident_context_tokens[lane] = 0.0
+    state.next_finish[lane] = 0
+    state.kv_tokens[lane] = 0.0
+    state.kv_waiting_tokens[lane] = 0.0
+    state.prompt_backlog_tokens[lane] = 0.0
+    state.coming_tokens[lane] = 0.0
+    state.next_ready_s[lane] = inf
+    state.next_sent_air_s[lane] = inf
+    state.air_clock_s[lane] = 0.0
+    state.air_updated_s[lane] = 0.0
+    state.stream_share[lane] = 0.0
+
+
+@scalar
+def take_slot(state, lane):
+    """A free slot, or -1 where the table is full."""
+    count = state.free_count[lane]
+    if count == 0:
+        return -1
+    state.free_count[lane] = count - 1
+    return state.free[lane, count - 1]
+
+
+@scalar
+def fill_slot(state, lane, slot, request, prompt_tokens, answer_tokens, share, away_s, stream_share, patience_s):
+    """Write down a request, whose user waits until `patience_s`; where it goes next is the caller's matter."""
+    state.slot_patience_s[lane, slot] = patience_s
+    state.slot_request[lane, slot] = request
+    state.slot_prompt_tokens[lane, slot] = prompt_tokens
+    state.slot_answer_tokens[lane, slot] = answer_tokens
+    state.slot_share[lane, slot] = share
+    state.slot_away_s[lane, slot] = away_s
+    state.slot_stream_share[lane, slot] = stream_share
+    state.slot_done_tokens[lane, slot] = 0.0
+    state.slot_chunk_tokens[lane, slot] = 0.0
+    state.slot_batched[lane, slot] = 0
+    state.slot_first_s[lane, slot] = 0.0
+
+
+@scalar
+def enqueue(state, lane, slot):
+    """Put a request whose prompt has arrived behind the others that wait."""
+    slots = state.waiting.shape[1]
+    place = (state.waiting_head[lane] + state.waiting_count[lane]) % slots
+    state.waiting[lane, place] = slot
+    state.waiting_count[lane] += 1
+    share, prompt_tokens = state.slot_share[lane, slot], state.slot_prompt_tokens[lane, slot]
+    state.kv_waiting_tokens[lane] += share * (prompt_tokens + state.slot_answer_tokens[lane, slot])
+    state.prompt_backlog_tokens[lane] += share * prompt_tokens
+
+
+@scalar
+def release(state, lane, slot):
+    """Free a finished request's slot and its keys and values."""
+    tokens = state.slot_prompt_tokens[lane, slot] + state.slot_answer_tokens[lane, slot]
+    state.kv_tokens[lane] = max(0.0, state.kv_tokens[lane] - state.slot_share[lane, slot] * tokens)
+    state.free[lane, state.free_count[lane]] = slot
+    state.free_count[lane] += 1
+
+
+@scalar
+def drop(state, lane, slot, now_s):
+    """Tell that a request on its way was given up, and free its slot."""
+    state.coming_tokens[lane] -= state.slot_share[lane, slot] * state.slot_prompt_tokens[lane, slot]
+    tell(state, lane, slot, DROPPED, now_s)
+    state.free[lane, state.free_count[lane]] = slot
+    state.free_count[lane] += 1
+
+
+@scalar
+def tell(state, lane, slot, kind, now_s):
+    """Note what happened to a request that the environment asked to hear of."""
+    if kind == FIRST:
+        state.slot_first_s[lane, slot] = now_s
+    elif kind == LAST:
+        state.slot_last_s[lane, slot] = now_s
+    if state.slot_request[lane, slot] >= 0:
+        state.news[lane, state.news_count[lane]] = NEWS_KINDS * slot + kind
+        state.news_count[lane] += 1

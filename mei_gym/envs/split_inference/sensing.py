@@ -1,0 +1,115 @@
+"""What the controller knows when a request comes: in SI, as the observation shows it, and as a mask."""
+
+from __future__ import annotations
+
+from math import exp
+
+from mei_gym.chance import normal
+from mei_gym.compiled import scalar
+from mei_gym.costs.compute import block_decode_time, block_mixed_time, block_prefill_time, head_time
+from mei_gym.costs.serving import SERVER
+from mei_gym.envs.split_inference import fields as at
+from mei_gym.envs.split_inference.device import device_speed, joule_price, layers_that_fit
+from mei_gym.envs.task import shown
+from mei_gym.network.cell import downlink_rate_bps, uplink_rate_bps, user_link
+from mei_gym.workload.arrivals import OWN
+from mei_gym.workload.population import user_activity
+
+ROUND_TRIP_DRAW = 410  # purpose of a draw
+BITS_CHOICES = 3
+
+
+@scalar
+def sense(params, state, lane, since_last_s):
+    """Gather what the controller knows of the request, its device, the radio and the server, in SI."""
+    sensed = state.sensed[lane]
+    user = state.asking_user[lane]
+    application, device_class = state.user_application[lane, user], state.user_class[lane, user]
+    processor = device_class + 1
+    now_s = state.clock_s[lane]
+    prompt_tokens = state.prompt_tokens[lane]
+    expected_tokens = params.expected_answer_tokens[application]
+
+    sensed[at.APPLICATION], sensed[at.DEVICE_CLASS] = application, device_class
+    sensed[at.PROMPT], sensed[at.ANSWER] = prompt_tokens, expected_tokens
+    sensed[at.TTFT_TARGET], sensed[at.TPOT_TARGET] = (
+        params.ttft_target_s[application],
+        params.tpot_target_s[application],
+    )
+    sensed[at.LEAKAGE_BUDGET] = params.leakage_budget[application]
+
+    speed = device_speed(params, state, lane, user)
+    half_way_tokens = prompt_tokens + 0.5 * expected_tokens
+    sensed[at.DEVICE_WAIT] = max(0.0, state.user_free_s[lane, user] - now_s)
+    sensed[at.BLOCK_PREFILL] = block_prefill_time(params, processor, prompt_tokens, 0.0) / speed
+    sensed[at.BLOCK_DECODE] = block_decode_time(params, processor, 1.0, half_way_tokens) / speed
+    sensed[at.DEVICE_HEAD] = head_time(params, processor, 1.0) / speed
+    sensed[at.DEVICE_SPEED], sensed[at.HEAT] = speed, state.user_heat_k[lane, user]
+    charge = state.user_battery_j[lane, user] / params.class_battery_j[device_class]
+    sensed[at.BATTERY] = charge
+    sensed[at.JOULE_PRICE] = joule_price(params, state, lane, user)
+    deepest = layers_that_fit(params, state, lane, user, prompt_tokens + expected_tokens)
+    if charge < params.battery_reserve:
+        deepest = 0
+    sensed[at.DEEPEST] = deepest / params.layers
+    sensed[at.LOADED] = state.user_loaded_layers[lane, user] / params.layers
+    up, down, transmit_power_w = user_link(params, state, lane, user)
+    fetch_bytes_per_s = params.class_fetch_bytes_per_s[device_class]
+    if fetch_bytes_per_s == 0.0:
+        fetch_bytes_per_s = max(1.0, params.fetch_share * downlink_rate_bps(params, down) / 8.0)
+    sensed[at.LAYER_FETCH] = params.class_block_bytes[device_class] / fetch_bytes_per_s
+    sensed[at.SINCE_LAST] = since_last_s
+    sensed[at.USER_RATE] = params.arrival_base_per_s[OWN] * user_activity(params, state, lane, user)
+
+    sensed[at.UPLINK] = uplink_rate_bps(params, up)
+    jitter = normal(state.key[lane], state.request[lane], ROUND_TRIP_DRAW, 0)
+    sensed[at.ROUND_TRIP] = params.round_trip_s * exp(params.round_trip_spread * jitter)
+    sensed[at.UPLOADS] = state.uploading_count[lane]
+    backlog_s = 0.0
+    for place in range(state.uploading_count[lane]):
+        backlog_s += max(0.0, state.slot_air_s[lane, state.uploading[lane, place]] - state.air_clock_s[lane])
+    sensed[at.UPLOAD_BACKLOG] = backlog_s
+    sensed[at.STREAM_SHARE] = state.stream_share[lane]
+    sensed[at.TRANSMIT_POWER] = transmit_power_w
+
+    batch = float(state.resident_count[lane])
+    context = state.resident_context_tokens[lane]
+    for place in range(state.split_count[lane]):
+        slot = state.split[lane, place]
+        share = state.slot_share[lane, slot]
+        batch += share
+        context += share * state.slot_context_tokens[lane, slot]
+    running = state.prefilling_count[lane] + state.resident_count[lane] + state.split_count[lane]
+    sensed[at.RUNNING] = running / params.running_limit
+    sensed[at.KV_USED] = state.kv_tokens[lane] / params.kv_capacity_tokens
+    sensed[at.WAITING] = state.waiting_count[lane]
+    sensed[at.KV_WAITING] = state.kv_waiting_tokens[lane] / params.kv_capacity_tokens
+    sensed[at.PROMPT_BACKLOG] = state.prompt_backlog_tokens[lane]
+    sensed[at.COMING] = state.coming_tokens[lane]
+    alone_s = params.layers * block_decode_time(params, SERVER, 1.0, half_way_tokens) + head_time(params, SERVER, 1.0)
+    sensed[at.PACE] = max(alone_s, state.pace_s[lane] if running > 0 else 0.0)
+    mean_context = context / batch if batch > 0.0 else 0.0
+    sensed[at.CHUNK_PACE] = params.layers * block_mixed_time(
+        params, SERVER, params.chunk_tokens, 0.0, batch, mean_context
+    )
+    sensed[at.OWN_RATE] = state.own_rate_hz[lane]
+    sensed[at.BACKGROUND_RATE] = state.background_rate_hz[lane] * exp(
+        -(now_s - state.background_seen_s[lane]) / params.rate_memory_s
+    )
+
+
+@scalar
+def observe(params, state, lane, row):
+    """Show what was sensed, on [0, 1]."""
+    for field in range(row.shape[0]):
+        row[field] = shown(params, field, state.sensed[lane, field])
+
+
+@scalar
+def mask(params, state, lane, row):
+    """Cuts that fit the device; bits only where activations are sent."""
+    deepest = int(round(state.sensed[lane, at.DEEPEST] * params.layers))
+    for cut in range(params.layers + 1):
+        for bits_choice in range(BITS_CHOICES):
+            sends = 0 < cut < params.layers
+            row[cut * BITS_CHOICES + bits_choice] = cut <= deepest and (bits_choice == 0 or sends)
