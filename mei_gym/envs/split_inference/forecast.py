@@ -10,8 +10,11 @@ from __future__ import annotations
 from math import log
 
 from mei_gym.compiled import scalar
+from mei_gym.costs.transfer import transfer_time
 from mei_gym.costs.uplink import STREAM_SHARE_LIMIT
 from mei_gym.envs.split_inference import fields as at
+
+LONGEST_AIR_S = 3600.0  # chosen: a dead link is held to an hour, so that clocks stay finite
 
 
 @scalar
@@ -58,7 +61,7 @@ def prompt_payload(params, sensed, cut, bits_choice):
 @scalar
 def air_time(sensed, size_bytes):
     """s: of undivided uplink; a dead link never finishes, but is held to an hour so that clocks stay finite."""
-    return min(3600.0, 8.0 * size_bytes / sensed[at.UPLINK]) if sensed[at.UPLINK] > 0.0 else 3600.0
+    return min(LONGEST_AIR_S, transfer_time(size_bytes, sensed[at.UPLINK]))
 
 
 @scalar

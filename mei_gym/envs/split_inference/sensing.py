@@ -8,6 +8,7 @@ from mei_gym.chance import normal
 from mei_gym.compiled import scalar
 from mei_gym.costs.compute import block_decode_time, block_mixed_time, block_prefill_time, head_time
 from mei_gym.costs.serving import SERVER
+from mei_gym.costs.transfer import flash_read_time
 from mei_gym.envs.split_inference import fields as at
 from mei_gym.envs.split_inference.device import device_speed, joule_price, layers_that_fit
 from mei_gym.envs.task import shown
@@ -57,7 +58,7 @@ def sense(params, state, lane, since_last_s):
     fetch_bytes_per_s = params.class_fetch_bytes_per_s[device_class]
     if fetch_bytes_per_s == 0.0:
         fetch_bytes_per_s = max(1.0, params.fetch_share * downlink_rate_bps(params, down) / 8.0)
-    sensed[at.LAYER_FETCH] = params.class_block_bytes[device_class] / fetch_bytes_per_s
+    sensed[at.LAYER_FETCH] = flash_read_time(params.class_block_bytes[device_class], fetch_bytes_per_s)
     sensed[at.SINCE_LAST] = since_last_s
     sensed[at.USER_RATE] = params.arrival_base_per_s[OWN] * user_activity(params, state, lane, user)
 
