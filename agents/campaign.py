@@ -66,7 +66,7 @@ def conclude(runs: list[Run], out: Path, results_folder: Path | None) -> None:
     """Compare all runs of a scenario with the heuristics, and write the report."""
     import shutil
 
-    from agents.contenders import heuristics, played
+    from agents.contenders import heuristics, played, tuned_names
     from agents.learners.training import console
     from agents.outcomes import write_outcomes
     from agents.reports.comparison import show
@@ -76,6 +76,8 @@ def conclude(runs: list[Run], out: Path, results_folder: Path | None) -> None:
     from agents.storage import write, write_json
 
     world, evaluation = common_world(runs), runs[0].experiment.evaluation
+    if not tuned_names(world) and not world.overrides:
+        raise ValueError(f"No heuristic was tuned for {world.label()}; run mei-gym headroom first, the runs are kept.")
     rivals = heuristics(world, evaluation.heuristics)
     console.print(f"{world.label()}: every policy on {evaluation.test_episodes} test episodes")
     seeds = test_seeds(evaluation.test_episodes)
@@ -101,4 +103,4 @@ def conclude(runs: list[Run], out: Path, results_folder: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(answer(main, "agents.campaign"))
+    raise SystemExit(answer(main, "agents.campaign", "stopped; the same command goes on"))

@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 REFUSED = 2
 
 
-def answer(main: Callable[[Sequence[str]], int], program: str) -> int:
-    """Run a command on the program's arguments; MEI_GYM_TRACEBACK=1 shows where an error was raised."""
+def answer(main: Callable[[Sequence[str]], int], program: str, stopped: str = "stopped") -> int:
+    """Run a command on the program's arguments; MEI_GYM_TRACEBACK=1 shows where an error was raised.
+
+    `stopped` is what Ctrl-C says.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: more threads are slower
     try:
         return main(sys.argv[1:])
     except KeyboardInterrupt:
-        print(f"{program}: stopped; go on with --resume", file=sys.stderr)
+        print(f"{program}: {stopped}", file=sys.stderr)
         return 130
     except (ValueError, LookupError, OSError, ModuleNotFoundError) as error:
         if os.environ.get("MEI_GYM_TRACEBACK"):

@@ -22,6 +22,7 @@ class Contender(NamedTuple):
     policies: tuple[Any, ...]
     runs: tuple[str, ...] = ("",)
     deterministic: bool = True
+    steps: int = 0  # training requests of each run
 
 
 class Result(NamedTuple):
@@ -31,6 +32,12 @@ class Result(NamedTuple):
     kind: str
     runs: tuple[str, ...]
     summaries: tuple[Summary, ...]
+    steps: int = 0
+
+
+def tuned_names(world: World) -> list[str]:
+    """The heuristics that were tuned on validation seeds for a world, the best static choice and table among them."""
+    return list(mei_gym.heuristics.tuned(mei_gym.heuristics.registered(world.environment)[0], world.scenario))
 
 
 def heuristic_names(world: World) -> list[str]:
@@ -59,7 +66,7 @@ def played(
     results = []
     for contender in contenders:
         summaries = tuple(play(each, world, seeds, contender.deterministic) for each in contender.policies)
-        results.append(Result(contender.name, contender.kind, contender.runs, summaries))
+        results.append(Result(contender.name, contender.kind, contender.runs, summaries, contender.steps))
         score = sum(float(each.score.mean()) for each in summaries) / len(summaries)
         say(f"{contender.name}: {score:.4f} a request")
     return results

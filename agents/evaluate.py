@@ -50,12 +50,14 @@ def main(arguments: Sequence[str]) -> int:
     names = [name.strip() for name in chosen.policies.split(",")] if chosen.policies else None
     wanted = experiment.evaluation.heuristics if names is None else [name for name in names if name != "learned"]
     learned = contenders(runs) if names is None or "learned" in names else []
-    episodes = chosen.episodes or experiment.evaluation.test_episodes
+    episodes = experiment.evaluation.test_episodes if chosen.episodes is None else chosen.episodes
+    seeds = test_seeds(episodes)
     console = Console(highlight=False)
     console.print(f"{world.label()}: {episodes} test episodes of every policy, on the same seeds")
-    results = played(
-        [*learned, *heuristics(world, wanted)], world, test_seeds(episodes), lambda line: console.print(f"  {line}")
-    )
+    policies = [*learned, *heuristics(world, wanted)]
+    if not policies:
+        raise ValueError("There is no policy to play: a config has heuristics only, and --policies names none of them.")
+    results = played(policies, world, seeds, lambda line: console.print(f"  {line}"))
     single = chosen.sources[0] / "test" if len(chosen.sources) == 1 and is_run(chosen.sources[0]) else None
     folder = chosen.out or single or Path("runs/comparison")
     show(write_outcomes(folder, results, world))

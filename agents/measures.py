@@ -1,7 +1,8 @@
 """What is told of an episode besides its score: latency, energy, leakage, quality, in SI and by name.
 
 `info` holds numbers of one step. Some are of the request that was decided (energy, leakage); others are means over the
-requests whose first or last token came in that step, and must be weighted with how many came.
+requests whose first or last token came in that step, and must be weighted with how many came. Shares are of all
+requests that were decided: one that was given up, refused or is still under way has met no target.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ class Measure(NamedTuple):
     value: str
     weight: str | None  # info's name of how many requests a step's value is the mean of; None: it is a sum
     count: str | None  # info's name of the denominator; None: decided requests
-    scale: float = 1.0
+    at_end: bool = False  # of the episode's last step alone
 
 
 MEASURES: tuple[Measure, ...] = (
     Measure("ttft_s", "TTFT", "s", "ttft_s", "first_tokens", "first_tokens"),
-    Measure("ttft_met", "TTFT within target", "share", "ttft_met", None, "first_tokens"),
+    Measure("ttft_met", "TTFT within target", "share", "ttft_met", None, None),
     Measure("tpot_s", "TPOT", "s", "tpot_s", "answered", "answered"),
-    Measure("tpot_met", "TPOT within target", "share", "tpot_met", None, "answered"),
+    Measure("tpot_met", "TPOT within target", "share", "tpot_met", None, None),
     Measure("device_energy_j", "device energy", "J", "device_energy_j", None, None),
     Measure("leakage", "leakage", "share", "leakage", None, None),
     Measure("leakage_excess", "leakage over budget", "share", "leakage_excess", None, None),
@@ -36,6 +37,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("uplink_bytes", "sent up", "bytes", "uplink_bytes", None, None),
     Measure("corrected", "infeasible actions", "share", "corrected", None, None),
     Measure("abandoned", "requests given up", "share", "abandoned", None, None),
+    Measure("unfinished", "under way at the end", "share", "unfinished", None, None, at_end=True),
     Measure("refused", "refused requests", "share", "refused", None, None),
 )
 
@@ -47,5 +49,6 @@ def measured(numbers: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarra
     for measure in MEASURES:
         value = column[measure.value] * (column[measure.weight] if measure.weight else 1.0)
         count = column[measure.count].sum(0) if measure.count else np.full(value.shape[1], float(len(value)))
-        result[measure.name] = value.sum(0) / np.maximum(count, 1.0)
+        total = value[-1] if measure.at_end else value.sum(0)
+        result[measure.name] = total / np.maximum(count, 1.0)
     return result

@@ -38,7 +38,9 @@ def read_outcomes(folder: Path) -> tuple[World, list[Result]]:
         raise ValueError(f"There is no {path}; run python -m agents.evaluate first.")
     values: dict[str, Any] = read_json(path)
     results = [
-        Result(each["name"], each["kind"], tuple(each["runs"]), tuple(from_plain(one) for one in each["summaries"]))
+        Result(
+            each["name"], each["kind"], tuple(each["runs"]), tuple(map(from_plain, each["summaries"])), each["steps"]
+        )
         for each in values["results"]
     ]
     return World(**values["world"]), results

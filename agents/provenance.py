@@ -21,7 +21,10 @@ def provenance() -> dict[str, Any]:
 
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": [Path(sys.argv[0]).stem, *sys.argv[1:]],
+        "command": [
+            Path(sys.argv[0]).stem,
+            *(Path(word).name if word.startswith("/") else word for word in sys.argv[1:]),
+        ],
         "git": git_revision(),
         "rules_digest": digest(),
         "python": platform.python_version(),

@@ -23,6 +23,8 @@ from agents.reports.pictures import Curve
 from agents.storage import read_json
 from agents.world import World, world_of
 
+SAME_KEYS = ("environment", "scenario", "overrides", "hyperparameters", "lanes", "steps", "stagger", "evaluation")
+
 
 class Run(NamedTuple):
     """A folder of training, and its experiment."""
@@ -61,10 +63,26 @@ def common_world(runs: Sequence[Run]) -> World:
 
 
 def grouped(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs by label, in the order in which labels come."""
+    """Runs by label, in the order in which labels come.
+
+    Raises:
+        ValueError: runs of one label that differ in more than their training seed, or not in it.
+    """
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(run.label, []).append(run)
+        group = groups.setdefault(run.label, [])
+        for other in group:
+            differing = [key for key in SAME_KEYS if getattr(run.experiment, key) != getattr(other.experiment, key)]
+            if differing:
+                raise ValueError(
+                    f"{run.folder.name} and {other.folder.name} differ in {differing[0]};"
+                    f" runs of {run.label} that are compared as one policy may differ in their training seed alone."
+                )
+            if run.experiment.seed == other.experiment.seed:
+                raise ValueError(
+                    f"{run.folder.name} and {other.folder.name} have the same training seed, {run.experiment.seed}."
+                )
+        group.append(run)
     return groups
 
 
@@ -73,7 +91,8 @@ def contenders(runs: Sequence[Run]) -> list[Contender]:
     return [
         Contender(
             label, LEARNED, tuple(load_model(run.folder / "best_model.zip") for run in group),
-            tuple(run.folder.name for run in group), group[0].experiment.evaluation.deterministic,
+            tuple(run.folder.name for run in group),
+            group[0].experiment.evaluation.deterministic, group[0].experiment.steps,
         )
         for label, group in grouped(runs).items()
     ]  # fmt: skip

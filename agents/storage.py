@@ -83,12 +83,18 @@ class Snapshots:
         if not pointer.is_file():
             return None
         path = self.folder / Path(read_json(pointer)["folder"]).name
-        return path if path.is_dir() else None
+        if not path.is_dir():
+            raise ValueError(
+                f"{pointer} names the checkpoint {path.name}, which is missing; nothing can go on from it."
+            )
+        return path
 
     def save(self, step: int, files: dict[str, Callable[[], bytes]]) -> Path:
         """Write the files of a snapshot, make it the latest, and remove those that are too old."""
         target = self.folder / f"step_{step:012d}"
         before = self.latest()
+        if before == target:
+            return target  # taken at this very step before: the same state
         try:
             with self._temporary(target) as temporary:
                 for name, content in files.items():

@@ -57,4 +57,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(answer(main, "agents.train"))
+    raise SystemExit(answer(main, "agents.train", "stopped; --resume goes on from the last checkpoint"))

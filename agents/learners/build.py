@@ -57,7 +57,7 @@ class Falling:
         self.start = start
 
     def __call__(self, remaining: float) -> float:
-        return self.start * remaining
+        return self.start * max(0.0, remaining)  # the last rollout goes a little beyond the last step
 
 
 def begin(experiment: Experiment, model: BaseAlgorithm, env: LanesVecEnv) -> None:

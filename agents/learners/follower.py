@@ -59,6 +59,7 @@ class Follower(BaseCallback):
         self.best_score = -np.inf
         self.names = env.batch.task.info
         self.ended: list[list[float]] = []  # sums over the episodes that ended since the last point
+        self.lengths = np.zeros(env.num_envs, np.int64)  # steps of each lane's episode
         self.weighted = np.zeros((len(WEIGHTED), 2))  # since the last point: sum of value x weight, sum of weight
 
     def state(self) -> dict[str, Any]:
@@ -70,6 +71,7 @@ class Follower(BaseCallback):
             "best_score": None if np.isinf(self.best_score) else self.best_score,
             "ended": self.ended,
             "weighted": self.weighted.tolist(),
+            "lengths": self.lengths.tolist(),
             "logged": self.pending(),
         }
 
@@ -86,6 +88,7 @@ class Follower(BaseCallback):
         self.next_evaluation, self.next_checkpoint = state["next_evaluation"], state["next_checkpoint"]
         self.best_score = -np.inf if state["best_score"] is None else state["best_score"]
         self.ended, self.weighted = state["ended"], np.array(state["weighted"])
+        self.lengths = np.array(state["lengths"], np.int64)
         for name, value in state["logged"].items():
             self.dashboard.logger.record(name, value)
 
@@ -108,10 +111,13 @@ class Follower(BaseCallback):
             value, weight = (numbers[:, self.names.index(name)] for name in (measure.value, measure.weight))
             self.weighted[row] += (value @ weight, weight.sum())
         length = episode_requests(self.experiment.environment)
-        for info in self.locals["infos"]:
+        self.lengths += 1
+        for lane, info in enumerate(self.locals["infos"]):
             episode = info.get("episode")
-            if episode is not None and episode["l"] == length:  # not those that were cut short to stagger the lanes
-                self.ended.append([episode["sums"][name] for name in self.names])
+            if episode is not None:
+                if self.lengths[lane] == length:  # not those that were cut short to stagger the lanes
+                    self.ended.append([episode["sums"][name] for name in self.names])
+                self.lengths[lane] = 0
         return True
 
     def finish(self) -> None:
@@ -130,7 +136,7 @@ class Follower(BaseCallback):
         values = {part: float(column[part].mean() / requests) for part in self.lanes_env.batch.task.reward_parts}
         values["score"] = sum(values.values())
         for measure in MEASURES:
-            if not measure.weight:
+            if not measure.weight and not measure.at_end:
                 count = column[measure.count].sum() if measure.count else requests * len(sums)
                 values[measure.name] = float(column[measure.value].sum() / max(count, 1.0))
         for row, measure in enumerate(WEIGHTED):

@@ -55,11 +55,11 @@ def prepared_folder(out: Path, name: str, experiment: Experiment, resume: bool, 
         console.print(f"{folder} is there already (--resume would go on with it); this run is {out / free}.")
         folder = out / free
     seeds = {
-        "training": [training_seed(experiment.seed), experiment.lanes],
-        "validation": [validation_seeds(1)[0], experiment.evaluation.validation_episodes],
-        "test": [test_seeds(1)[0], experiment.evaluation.test_episodes],
+        "training": {"first": training_seed(experiment.seed), "number": experiment.lanes},
+        "validation": {"first": validation_seeds(1)[0], "number": experiment.evaluation.validation_episodes},
+        "test": {"first": test_seeds(1)[0], "number": experiment.evaluation.test_episodes},
     }
-    write_json(folder / "provenance.json", [provenance() | {"seeds: first, number": seeds}])
+    write_json(folder / "provenance.json", [provenance() | {"seeds": seeds}])
     write_json(folder / "experiment.json", experiment.model_dump(mode="json"))
     return folder
 

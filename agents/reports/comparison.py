@@ -9,13 +9,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.contenders import HEURISTIC, LEARNED, Result
+from agents.contenders import HEURISTIC, LEARNED, Result, tuned_names
 from agents.measures import MEASURES
-from agents.reports.scale import unreachable
+from agents.reports.scale import Scale, scale_of
 from agents.statistics import Bootstrap, Estimate, iqm, mean
 from agents.world import World
 
-SHOWN = ("ttft_met", "tpot_met", "abandoned", "device_energy_j", "leakage_excess")  # measures of the short table
+SHOWN = (
+    "ttft_met",
+    "tpot_met",
+    "abandoned",
+    "unfinished",
+    "device_energy_j",
+    "leakage_excess",
+)  # measures of the short table
 
 
 class Row(NamedTuple):
@@ -24,6 +31,7 @@ class Row(NamedTuple):
     policy: str
     kind: str
     runs: int
+    steps: int  # training requests of each run
     episodes: int
     mean: Estimate
     iqm: Estimate
@@ -47,7 +55,8 @@ class Comparison(NamedTuple):
     seeds: tuple[int, int]  # first and number
     rows: list[Row]
     pairs: list[Pair]
-    unreachable: dict[str, float]  # of clairvoyant search and bound on the same seeds
+    scale: Scale | None  # clairvoyant search and bound
+    note: str  # what a reader must know of the rivals
 
 
 def compare(results: Sequence[Result], world: World) -> Comparison:
@@ -70,7 +79,7 @@ def compare(results: Sequence[Result], world: World) -> Comparison:
         measures = {m.name: float(np.mean([s.measures[m.name].mean() for s in result.summaries])) for m in MEASURES}
         parts = {p: float(np.mean([s.parts[p].mean() for s in result.summaries])) for p in result.summaries[0].parts}
         middle, inner = (bootstrap.estimate(table, statistic, place) for statistic in (mean, iqm))
-        rows.append(Row(result.name, result.kind, len(table), len(seeds), middle, inner, measures, parts))
+        rows.append(Row(result.name, result.kind, len(table), result.steps, len(seeds), middle, inner, measures, parts))
     pairs = [
         Pair(
             one.name, two.name,
@@ -83,33 +92,39 @@ def compare(results: Sequence[Result], world: World) -> Comparison:
     return Comparison(
         world.label(), (seeds[0], len(seeds)), sorted(rows, key=lambda row: rank[row.policy]),
         sorted(pairs, key=lambda pair: (rank[pair.policy], rank[pair.heuristic])),
-        unreachable(world, (seeds[0], len(seeds))),
+        scale_of(world, seeds[0], {result.name: table for result, table in zip(results, scores)}),
+        note_on_rivals(results, world),
     )  # fmt: skip
 
 
+def note_on_rivals(results: Sequence[Result], world: World) -> str:
+    """A warning where the heuristics are there only as published."""
+    rivals = {result.name for result in results if result.kind == HEURISTIC}
+    tuned = set() if world.overrides else set(tuned_names(world))
+    if not rivals or tuned & rivals:
+        return ""
+    return "No best static choice, best table or tuned heuristic is among the rivals here: stronger ones may exist."
+
+
 def verdict(comparison: Comparison) -> str:
-    """In one or two sentences: does the best learned policy beat the best heuristic?"""
-    learned = [row for row in comparison.rows if row.kind == LEARNED]
-    heuristics = [row for row in comparison.rows if row.kind == HEURISTIC]
-    if not learned or not heuristics:
-        return ""
-    best, rival = learned[0], heuristics[0]
-    pair = next(each for each in comparison.pairs if (each.policy, each.heuristic) == (best.policy, rival.policy))
-    gap = pair.difference
-    outcome = "beats" if gap.low > 0 else "loses to" if gap.high < 0 else "cannot be told apart from"
-    return (
-        f"{best.policy} {outcome} the best heuristic, {rival.policy}: {gap.value:+.4f} a request "
-        f"(95 % interval {gap.low:+.4f} to {gap.high:+.4f}), better in {100 * pair.improvement.value:.0f} % of pairs."
-    )
+    """A sentence for each learned policy: does it beat the best heuristic?"""
+    heuristics = [row.policy for row in comparison.rows if row.kind == HEURISTIC]
+    sentences = []
+    for pair in comparison.pairs:
+        if pair.heuristic != heuristics[0]:
+            continue
+        gap = pair.difference
+        outcome = "beats" if gap.low > 0 else "loses to" if gap.high < 0 else "cannot be told apart from"
+        sentences.append(
+            f"{pair.policy} {outcome} {pair.heuristic}, the best heuristic on these episodes: {gap.value:+.4f} "
+            f"(95 % {gap.low:+.4f} to {gap.high:+.4f}), better in {100 * pair.improvement.value:.0f} % of pairs."
+        )
+    return " ".join(sentences)
 
 
-def for_scale(comparison: Comparison) -> str:
-    """What nobody can be, in a sentence."""
-    if not comparison.unreachable:
-        return ""
-    named = {"clairvoyant": "a search that sees the future", "bound": "the bound"}
-    values = ", ".join(f"{named[name]} {value:.3f}" for name, value in comparison.unreachable.items())
-    return f"For scale, on the same seeds, and out of reach of any policy: {values}."
+def remarks(comparison: Comparison) -> str:
+    """What else is to be said: what is out of reach, and what the rivals lack."""
+    return " ".join(filter(None, (comparison.scale.sentence() if comparison.scale else "", comparison.note)))
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
@@ -118,7 +133,8 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "world": comparison.world,
         "seeds": list(comparison.seeds),
         "verdict": verdict(comparison),
-        "unreachable": comparison.unreachable,
+        "scale": comparison.scale._asdict() if comparison.scale else None,
+        "note": comparison.note,
         "policies": [row._asdict() | {"mean": row.mean._asdict(), "iqm": row.iqm._asdict()} for row in comparison.rows],
         "pairs": [
             pair._asdict() | {"difference": pair.difference._asdict(), "improvement": pair.improvement._asdict()}
@@ -132,11 +148,25 @@ def to_csv(comparison: Comparison) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     first = comparison.rows[0]
-    header = ["policy", "kind", "runs", "episodes", "mean", "mean_low", "mean_high", "iqm", "iqm_low", "iqm_high"]
+    header = [
+        "policy",
+        "kind",
+        "runs",
+        "steps",
+        "episodes",
+        "mean",
+        "mean_low",
+        "mean_high",
+        "iqm",
+        "iqm_low",
+        "iqm_high",
+    ]
     writer.writerow([*header, *first.parts, *first.measures])
     for row in comparison.rows:
         numbers = [*row.mean, *row.iqm, *row.parts.values(), *row.measures.values()]
-        writer.writerow([row.policy, row.kind, row.runs, row.episodes, *(f"{number:.6g}" for number in numbers)])
+        writer.writerow(
+            [row.policy, row.kind, row.runs, row.steps, row.episodes, *(f"{number:.6g}" for number in numbers)]
+        )
     return text.getvalue()
 
 
@@ -158,8 +188,9 @@ def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     header = ["policy", "mean reward [95 %]", "IQM [95 %]", *(heading(measure) for measure in shown)]
     cells = []
     for row in comparison.rows:
-        runs = f" ({row.runs} seeds)" if row.runs > 1 else ""
-        name = row.policy + runs
+        budget = f"{row.steps / 1e6:.3g}M requests" if row.steps >= 1e5 else f"{row.steps:,} requests"
+        seeds = f"{row.runs} x " if row.runs > 1 else ""
+        name = f"{row.policy} ({seeds}{budget})" if row.steps else row.policy
         values = [number(row.measures[measure.name], measure.unit) for measure in shown]
         cells.append([name, bracketed(row.mean), bracketed(row.iqm), *values])
     return header, cells
@@ -197,8 +228,8 @@ def to_markdown(comparison: Comparison) -> str:
     first, count = comparison.seeds
     lines = [
         f"Reward a request in {comparison.world}, test seeds {first} to {first + count - 1}, common to all policies.",
-        "Intervals: 95 % bootstrap over episodes, in common for all policies, and over training seeds.",
-        "", f"{verdict(comparison)} {for_scale(comparison)}".strip(), "", *markdown_table(*table(comparison)),
+        "Intervals: 95 % bootstrap over episodes, in common for all policies, and over training seeds (five are few).",
+        "", f"{verdict(comparison)} {remarks(comparison)}".strip(), "", *markdown_table(*table(comparison)),
     ]  # fmt: skip
     if comparison.pairs:
         lines += ["", *markdown_table(*pair_table(comparison))]
@@ -227,4 +258,4 @@ def show(comparison: Comparison) -> None:
         printed.add_row(*line, style="bold" if row.policy in learned else None)
     console = Console(width=118, markup=False, highlight=False, emoji=False)
     console.print(printed)
-    console.print(f"{verdict(comparison)} {for_scale(comparison)}".strip(), soft_wrap=True)
+    console.print(f"{verdict(comparison)} {remarks(comparison)}".strip(), soft_wrap=True)

@@ -13,7 +13,7 @@ from agents.contenders import LEARNED, Result
 from agents.experiment import Experiment
 from agents.provenance import provenance
 from agents.reports import pictures
-from agents.reports.comparison import Comparison, compare, for_scale, pair_table, table, verdict
+from agents.reports.comparison import Comparison, compare, pair_table, remarks, table, verdict
 from agents.reports.style import png
 from agents.storage import write
 from agents.world import World
@@ -24,8 +24,8 @@ CAPTIONS = {
     "parts": "What the reward is made of, on the test seeds. The figure at the right is the sum.",
     "decisions": "Where each policy cuts. Mean number of layers on the device, over what the uplink carries and how "
     "many requests are at the server when the decision is taken. Grey: fewer than twenty decisions.",
-    "latency_energy": "Time to the first token and device energy over all requests of the test episodes: median, "
-    "quartiles (bar), 5th and 95th percentile (line).",
+    "latency_energy": "Time to the first token (where one came; means of those between two decisions) and device energy, "
+    "over the requests of the test episodes: median, quartiles (bar), 5th and 95th percentile (line).",
 }
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -77,7 +77,7 @@ def text(world: World, comparison: Comparison, images: dict[str, bytes], experim
         f"<p class=world>Scenario {html.escape(world.label().partition('scenario ')[2])}; "
         f"test seeds {first} to {first + count - 1}, the same for every policy.</p>",
         f"<p class=verdict>{html.escape(verdict(comparison))}</p>",
-        f"<p>{html.escape(for_scale(comparison))}</p>" if comparison.unreachable else "",
+        f"<p>{html.escape(remarks(comparison))}</p>" if remarks(comparison) else "",
         "<h2>All policies</h2>",
         html_table(*table(comparison), learned),
         "<p>Reward: mean a request. Intervals: 95 % bootstrap, over episodes drawn in common for all policies and over "

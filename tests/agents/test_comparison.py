@@ -8,15 +8,18 @@ import torch
 
 import mei_gym.heuristics
 from agents import evaluate
-from agents.contenders import HEURISTIC, LEARNED, Contender, Result, heuristics, played
+from agents.contenders import HEURISTIC, LEARNED, Contender, Result, heuristic_names, heuristics, played
 from agents.episodes import from_plain, play
 from agents.experiment import CONFIGS, load
 from agents.learners.model_file import ModelFileError, load_model, new_policy, save_model
 from agents.reports.comparison import compare, to_markdown, verdict
+from agents.reports.scale import scale_of
+from agents.runs import Run, grouped
 from agents.seeds import test_seeds as seeds_for_test
 from agents.seeds import training_seed, validation_seeds
 from agents.world import World, index_fields
 from mei_gym.oracle.episodes import run
+from mei_gym.oracle.results import shipped
 
 WORLD = World("mei/SplitInference-v0", "default", {})
 
@@ -29,7 +32,7 @@ def edge_only():
 def with_scores(result, name, kind, *rows):
     """The result with other scores, one row a run."""
     summaries = tuple(result.summaries[0]._replace(score=np.array(row, float)) for row in rows)
-    return Result(name, kind, tuple(map(str, range(len(rows)))), summaries)
+    return Result(name, kind, tuple(map(str, range(len(rows)))), summaries, 5000 if kind == LEARNED else 0)
 
 
 def test_ranges_of_seeds_never_meet():
@@ -78,14 +81,16 @@ def test_the_comparison_says_who_wins_and_by_how_much(edge_only):
     assert pairs["strong"].difference.value == pytest.approx(0.0)
     assert pairs["strong"].improvement.value == pytest.approx(0.5)
     assert pairs["weak"].improvement == (1.0, 1.0, 1.0)
-    assert "cannot be told apart from the best heuristic, strong" in verdict(comparison)
-    assert "agent (2 seeds)" in to_markdown(comparison)
+    assert "agent cannot be told apart from strong, the best heuristic on these episodes" in verdict(comparison)
+    assert "agent (2 x 5,000 requests)" in to_markdown(comparison)
 
 
 def test_a_loss_is_called_a_loss(edge_only):
     agent = with_scores(edge_only, "agent", LEARNED, [0.1, 0.3])
     rival = with_scores(edge_only, "rival", HEURISTIC, [0.2, 0.4])
-    assert verdict(compare([agent, rival], WORLD)).startswith("agent loses to the best heuristic, rival: -0.1000")
+    assert verdict(compare([agent, rival], WORLD)).startswith(
+        "agent loses to rival, the best heuristic on these episodes: -0.1000"
+    )
 
 
 def test_policies_on_other_seeds_are_not_compared(edge_only):
@@ -170,3 +175,27 @@ def test_a_contender_of_several_runs_is_played_run_by_run():
     result = played([Contender("both", LEARNED, policies, ("a", "b"))], WORLD, validation_seeds(1))[0]
     assert len(result.summaries) == 2
     assert result.summaries[0].measures["cut"][0] == 0.0 < result.summaries[1].measures["cut"][0]
+
+
+def test_runs_that_differ_in_more_than_their_seed_are_not_one_policy(tmp_path):
+    one = load(CONFIGS / "experiments" / "split_inference.yaml")
+    for settings, words in (["steps=5", "seed=1"], "differ in steps"), ([], "the same training seed, 0"):
+        two = load(CONFIGS / "experiments" / "split_inference.yaml", settings)
+        with pytest.raises(ValueError, match=words):
+            grouped([Run(tmp_path / "one", one), Run(tmp_path / "two", two)])
+
+
+def test_without_tuned_heuristics_the_comparison_says_so(edge_only):
+    agent = with_scores(edge_only, "agent", LEARNED, [0.1, 0.3])
+    assert "stronger ones may exist" in to_markdown(compare([agent, edge_only], WORLD))
+    assert "best_static" in heuristic_names(WORLD)
+
+
+def test_clairvoyant_and_bound_are_shown_only_beside_the_rewards_that_their_table_has():
+    rows = {row["policy"]: row["reward"] for row in shipped(WORLD.environment, WORLD.scenario)}
+    right = {"edge_only": np.full((1, 40), rows["edge_only"]), "agent": np.full((2, 40), 0.6)}
+    scale = scale_of(WORLD, 2_000_000, right)
+    assert scale is not None
+    assert (scale.best, scale.unreachable["bound"]) == ("agent", rows["bound"])
+    assert scale_of(WORLD, 2_000_000, right | {"edge_only": right["edge_only"] + 0.01}) is None
+    assert scale_of(WORLD, 5, right) is None
