@@ -24,6 +24,9 @@ SHOWN = (
     "leakage_excess",
 )  # measures of the short table
 
+PRINTED = {"ttft_met": "TTFT met", "tpot_met": "TPOT met", "abandoned": "given up", "device_energy_j": "device J"}
+WIDTH = 118  # columns of the printed table
+
 
 class Row(NamedTuple):
     """A policy's line."""
@@ -243,19 +246,22 @@ def markdown_table(header: list[str], cells: list[list[str]]) -> list[str]:
 
 
 def show(comparison: Comparison) -> None:
-    """Print the short table and the verdict."""
+    """Print the short table, the verdict and the remarks."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    header, cells = table(comparison)
-    printed = Table(title=f"{comparison.world}: {comparison.seeds[1]} test episodes", title_justify="left",
-                    box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)  # fmt: skip
-    for place, name in enumerate(header):
-        printed.add_column(name, justify="right" if place else "left", no_wrap=place < 3)
-    learned = {row.policy for row in comparison.rows if row.kind == LEARNED}
-    for row, line in zip(comparison.rows, cells):
-        printed.add_row(*line, style="bold" if row.policy in learned else None)
-    console = Console(width=118, markup=False, highlight=False, emoji=False)
+    measures = {measure.name: measure for measure in MEASURES}
+    title = f"{comparison.world}: {comparison.seeds[1]} test episodes; shares in % of all requests"
+    printed = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    printed.add_column("policy", no_wrap=True)
+    for name in ("mean reward [95 %]", "IQM [95 %]", *PRINTED.values()):
+        printed.add_column(name, justify="right", no_wrap=True)
+    for row in comparison.rows:
+        values = [number(row.measures[name], measures[name].unit) for name in PRINTED]
+        name = f"{row.policy} ({row.runs} seeds)" if row.runs > 1 else row.policy
+        style = "bold" if row.kind == LEARNED else None
+        printed.add_row(name, bracketed(row.mean), bracketed(row.iqm), *values, style=style)
+    console = Console(width=WIDTH, markup=False, highlight=False, emoji=False)
     console.print(printed)
     console.print(f"{verdict(comparison)} {remarks(comparison)}".strip(), soft_wrap=True)

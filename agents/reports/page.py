@@ -20,11 +20,12 @@ from agents.world import World
 
 CAPTIONS = {
     "learning": "Learning. Mean reward a request on validation seeds, which training never sees, against training "
-    "requests. Bands: 95 % interval over training seeds. Dashed: the best heuristics on the same seeds.",
+    "requests. Bands: 95 % interval over training seeds. Dashed: the best heuristics on the same seeds. "
+    "Compared on test seeds is the model of each run's own peak.",
     "parts": "What the reward is made of, on the test seeds. The figure at the right is the sum.",
     "decisions": "Where each policy cuts. Mean number of layers on the device, over what the uplink carries and how "
     "many requests are at the server when the decision is taken. Grey: fewer than twenty decisions.",
-    "latency_energy": "Time to the first token (where one came; means of those between two decisions) and device energy, "
+    "latency_energy": "Time to the first token (where one came; means of those between decisions) and device energy, "
     "over the requests of the test episodes: median, quartiles (bar), 5th and 95th percentile (line).",
 }
 STYLE = """

@@ -25,6 +25,7 @@ from agents.reports.style import (
 )  # fmt: skip
 from agents.statistics import interval_over_runs
 
+LEADER = {"arrowstyle": "-", "alpha": 0.5, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)}
 FEWEST = 20  # decisions that a cell of the decision picture needs to be shown
 LEVELS_SHOWN = 5
 PANELS = 9  # of the decision picture
@@ -55,7 +56,7 @@ def learning(curves: Sequence[Curve], levels: dict[str, float]) -> Figure:
         millions = steps / 1e6
         last = max(last, float(millions[-1]))
         middle = table.mean(0)
-        seen += [float(middle.max()), float(np.median(middle))]
+        seen += [float(middle.max()), float(np.quantile(middle, 0.25))]
         if len(table) > 2:
             band = np.array([interval_over_runs(column) for column in table.T])
             axes.fill_between(millions, band[:, 1], band[:, 2], color=colour[curve.name], alpha=0.2, linewidth=0)
@@ -67,18 +68,19 @@ def learning(curves: Sequence[Curve], levels: dict[str, float]) -> Figure:
     low, high = min(seen) - room, max(seen) + room
     axes.set_ylim(low, high)
     axes.set_xlim(0, last)
-    labels = [(level, words(name), GREY) for name, level in shown.items()]
+    labels = [(last, level, words(name), GREY) for name, level in shown.items()]
     for curve in curves:
         runs = f" ({len(curve.scores)} seeds)" if len(curve.scores) > 1 else ""
-        labels.append((float(common(curve)[1].mean(0)[-1]), curve.name + runs, colour[curve.name]))
+        steps, table = common(curve)
+        labels.append((float(steps[-1]) / 1e6, float(table.mean(0)[-1]), curve.name + runs, colour[curve.name]))
     for level in shown.values():
         axes.axhline(level, color=PALE, linewidth=0.9, linestyle=(0, (4, 2)), zorder=0)
-    places = apart([min(max(label[0], low), high) for label in labels], 0.055 * (high - low))
-    for (level, text, tone), place in zip(labels, places):
+    places = apart([min(max(label[1], low), high) for label in labels], 0.055 * (high - low))
+    for (end, level, text, tone), place in zip(labels, places):
         axes.annotate(
-            text, (last, min(max(level, low), high)), (1.03, place), textcoords=("axes fraction", "data"),
+            text, (end, min(max(level, low), high)), (1.05, place), textcoords=("axes fraction", "data"),
             fontsize=8, va="center", color=tone, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": PALE, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0},
+            arrowprops=LEADER | {"color": tone},
         )  # fmt: skip
     axes.set_xlabel("training requests (millions)")
     axes.set_ylabel("reward a request, validation seeds")
