@@ -49,45 +49,45 @@ class Part(BaseModel):
 class Network(Part):
     """The networks of a learner."""
 
-    hidden: tuple[Count, ...] = Field(default=(128, 128), max_length=8, description="widths of the hidden layers")
-    activation: Literal["tanh", "relu"] = "tanh"
-    one_hot: bool = Field(default=True, description="show application and device class as one-hot vectors")
+    hidden: tuple[Count, ...] = Field(max_length=8, description="widths of the hidden layers")
+    activation: Literal["tanh", "relu"]
+    one_hot: bool = Field(description="show application and device class as one-hot vectors")
 
 
 class PolicyGradient(Part):
-    """PPO and MaskablePPO; defaults are those that this project uses for many lanes, not SB3's for one."""
+    """PPO and MaskablePPO; the values are in configs/algorithms."""
 
     learner: Literal["ppo", "maskable_ppo"]
-    network: Network = Network()
-    learning_rate: Positive = 3e-4
-    learning_rate_falls: bool = Field(default=False, description="linearly to zero at the end of training")
-    n_steps: Count = Field(default=128, description="steps of each lane between two updates")
-    batch_size: Count = 2048
-    n_epochs: Count = 4
-    gamma: Share = 0.99
-    gae_lambda: Share = 0.95
-    clip_range: Positive = 0.2
-    ent_coef: NotNegative = 0.005
-    vf_coef: NotNegative = 0.5
-    max_grad_norm: Positive = 0.5
+    network: Network
+    learning_rate: Positive
+    learning_rate_falls: bool = Field(description="linearly to zero at the end of training")
+    n_steps: Count = Field(description="steps of each lane between two updates")
+    batch_size: Count
+    n_epochs: Count
+    gamma: Share
+    gae_lambda: Share
+    clip_range: Positive
+    ent_coef: NotNegative
+    vf_coef: NotNegative
+    max_grad_norm: Positive
 
 
 class ValueLearning(Part):
-    """DQN."""
+    """DQN; the values are in configs/algorithms."""
 
     learner: Literal["dqn"]
-    network: Network = Network()
-    learning_rate: Positive = 3e-4
-    buffer_size: Count = 200_000
-    learning_starts: Count = 10_000
-    batch_size: Count = 1024
-    gamma: Share = 0.97
-    train_freq: Count = Field(default=2, description="steps of each lane between two updates")
-    gradient_steps: Count = 1
-    target_update_interval: Count = 10_000
-    exploration_fraction: Share = 0.3
-    exploration_final_eps: Share = 0.05
-    max_grad_norm: Positive = 10.0
+    network: Network
+    learning_rate: Positive
+    buffer_size: Count
+    learning_starts: Count
+    batch_size: Count
+    gamma: Share
+    train_freq: Count = Field(description="steps of each lane between two updates")
+    gradient_steps: Count
+    target_update_interval: Count
+    exploration_fraction: Share
+    exploration_final_eps: Share
+    max_grad_norm: Positive
 
 
 class Evaluation(Part):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from agents.experiment import checked, load
+from agents.experiment import CONFIGS, checked, load, merge, read
 from agents.learners import training
 from agents.learners.build import begin, build, training_lanes
 from agents.learners.model_file import load_model
@@ -80,7 +80,10 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_never_stopped(uninte
 def test_a_stopped_run_of_every_learner_goes_on_exactly(algorithm, tiny, tiny_dqn, tmp_path, monkeypatch):
     values = load(tiny, ["algorithm=ppo"]).model_dump(mode="json")
     if algorithm == "dqn":
-        values |= {"algorithm": "dqn", "hyperparameters": tiny_dqn | {"learner": "dqn"}}
+        values |= {
+            "algorithm": "dqn",
+            "hyperparameters": merge(read(CONFIGS / "algorithms" / "dqn.yaml"), tiny_dqn) | {"learner": "dqn"},
+        }
     evaluation = values["evaluation"] | {"every_steps": 100_000, "validation_episodes": 1}
     values |= {"steps": 4096, "checkpoint_every_steps": 1024, "evaluation": evaluation}
     experiment = checked(values)
@@ -174,6 +177,8 @@ def test_tensorboard_shows_finite_numbers_whose_steps_never_go_back(folder, requ
         assert steps == sorted(set(steps)), tag
         assert np.isfinite([point.value for point in points]).all(), tag
     assert [point.step for point in events.Scalars("validation/score")] == [0, 8192, 16384, 24576, 32768]
+    # of 16 lanes, 64 requests apart, the eighth whole episode ends when lane 9 has taken 2,048 - 9 * 64 steps
+    assert events.Scalars("episode/score")[0].step >= 16 * (2048 - 9 * 64)
     assert len(events.Images("decisions")) == 5
     layout = layout_pb2.Layout.FromString(events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
     charts = [chart for category in layout.category for chart in category.chart]
