@@ -37,7 +37,7 @@ def test_a_scenario_of_one_application_keeps_that_applications_targets(name):
     assert alone.share == 1.0
     assert alone.model_copy(update={"share": among.share}) == among
     assert scenario.server == default.server
-    assert scenario.device_classes == default.device_classes
+    assert list(scenario.device_classes) == list(default.device_classes)
 
 
 def test_every_value_has_its_reason_beside_it_or_a_description():
