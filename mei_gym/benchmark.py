@@ -35,7 +35,7 @@ SB3_LANES = 64
 BIG_ROLLOUTS = {"n_steps": 128, "batch_size": 2048, "n_epochs": 4}  # PPO for many lanes; its defaults are for one
 PEERS = {  # package: what to import, and the id of its middle or faster world
     "mobile-env": ("mobile_env", "mobile-medium-central-v0"),
-    "linkgym": ("linkgym", "LinkAdaptation-v0"),
+    "linkgym": ("linkgym", "linkgym/LinkAdaptation-v0"),
     "highway-env": ("highway_env", "highway-fast-v0"),
 }
 
@@ -100,7 +100,11 @@ def benchmark(id: str, quick: bool = False, say: Callable[[str], None] = lambda 
     for package, (module, peer_id) in PEERS.items():
         if find_spec(module):
             say(f"{package}: {peer_id}")
-            theirs = peer_speed(module, peer_id, effort)
+            try:
+                theirs = peer_speed(module, peer_id, effort)
+            except Exception as fault:  # another package's fault must not cost the measurements before it
+                say(f"{package} could not be timed: {type(fault).__name__}: {fault}")
+                continue
             row = {"package": package, "id": peer_id, "steps_per_s": theirs, "ratio": ours / theirs}
             result["peers"].append(row)
     return result
