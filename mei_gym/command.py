@@ -133,17 +133,27 @@ def headroom(
     scenario: Annotated[str, typer.Option(help="A scenario, or all of them.")] = "all",
     episodes: Annotated[int, typer.Option(min=1, help="Episodes of each policy, on common seeds.")] = 32,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    write: Annotated[bool, typer.Option("--write", help="Also write the tables and tuned settings that ship.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a learner can win, from random to the bound."""
+    """Show what a learner can win, from random to the bound; some minutes a scenario, resumable."""
     from mei_gym.catalogue import known_id, known_scenario, scenarios
 
     known_id(id)
     chosen = scenarios(id) if scenario == "all" else (known_scenario(id, scenario),)
-    from mei_gym.oracle.headroom import headroom_rows
+    from mei_gym.oracle.headroom import headroom, printed_rows
+    from mei_gym.oracle.results import write as write_tables
 
+    tables = {}
     for name in chosen:
-        show(headroom_rows(id, name, episodes=episodes, workers=workers), f"Headroom of {id}, {name}", as_json)
+        result = headroom(id, name, episodes, workers)
+        if write:
+            write_tables(result)
+        tables[name] = printed_rows(result)
+        if not as_json:
+            show(tables[name], f"Headroom of {id}, {name}")
+    if as_json:
+        show_json(tables)
 
 
 @app.command()

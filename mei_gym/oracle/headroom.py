@@ -45,12 +45,9 @@ class Headroom(NamedTuple):
     provenance: dict[str, Any]
 
 
-def headroom_rows(
-    id: str, scenario: str = "default", episodes: int = 32, workers: int = 1, **more: Any
-) -> list[dict[str, Any]]:
+def printed_rows(result: Headroom) -> list[dict[str, Any]]:
     """The rows of `headroom` as a terminal has room for them: without the settings."""
-    rows = headroom(id, scenario, episodes, workers, **more).rows
-    return [{name: value for name, value in row.items() if name != "settings"} for row in rows]
+    return [{name: value for name, value in row.items() if name != "settings"} for row in result.rows]
 
 
 def headroom(
