@@ -29,11 +29,11 @@ CAPTIONS = {
     "over the requests of the test episodes: median, quartiles (bar), 5th and 95th percentile (line).",
 }
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
 p.world { color: #555; margin-top: 0 } p.verdict { font-weight: 600 }
-div.wide { overflow-x: auto } table { border-collapse: collapse; font-size: .84rem; font-variant-numeric: tabular-nums }
-th, td { padding: .28rem .7rem; text-align: right; border-bottom: 1px solid #e4e4e4; white-space: nowrap }
+div.wide { overflow-x: auto } table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums }
+th, td { padding: .28rem .45rem; text-align: right; border-bottom: 1px solid #e4e4e4; white-space: nowrap }
 th { vertical-align: bottom; white-space: normal } th:first-child, td:first-child { text-align: left }
 td.name { text-align: left } tr.learned td { font-weight: 600 }
 figure { margin: 1.4rem 0 } figure img { max-width: 100% } figcaption { color: #555; font-size: .88rem }
