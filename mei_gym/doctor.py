@@ -114,12 +114,14 @@ def compiler_cache() -> str:
 
 
 def profiles() -> str:
-    """Every profile is the file that was measured (SHA-256) and every device card is readable."""
+    """Every profile is the file that was measured (SHA-256) and anchors a fit; every device card is readable."""
+    from mei_gym.profiles.fit import fit
     from mei_gym.profiles.load import carded_devices, load_card, load_profile, measured_devices, models
 
     measured = [(device, model) for device in measured_devices() for model in models(device)]
     for device, model in measured:
         load_profile(device, model)
+        fit(device, model)
     for device in carded_devices():
         load_card(device)
     return f"{len(measured)} measured profiles with the right hash, {len(carded_devices())} device cards"

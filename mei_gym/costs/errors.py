@@ -26,7 +26,7 @@ from mei_gym.costs.compute import (
 )
 from mei_gym.costs.energy import device_power, energy_costs
 from mei_gym.profiles.fit import fit
-from mei_gym.profiles.load import DATA, Profile, load_profile, measured_devices, models
+from mei_gym.profiles.load import DATA, Profile, folder_of, load_profile, measured_devices, models
 from mei_gym.profiles.power import shares_at
 from mei_gym.profiles.tables import ALL, ERRORS_FILE, ErrorRow, errors_text
 
@@ -71,7 +71,7 @@ def errors_of_folder(folder: Path) -> list[ErrorRow]:
         row
         for device in measured_devices()
         for model in models(device)
-        if (folder / device / f"{model}.csv").is_file()
+        if (folder_of(device, model) or folder / device).resolve() == folder.resolve()
         for row in error_rows_of(device, model)
     ]
 

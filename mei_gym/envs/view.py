@@ -91,10 +91,17 @@ def reasons(task: Task, scenario: str) -> str:
     lines = [heading("Sources and reasons of its values, as its files state them")]
     for path in files(folder, scenario):
         lines.append(f"{path.name}")
+        above: list[tuple[int, str]] = []  # the keys that a line stands under, with their indents
         for line in path.read_text(encoding="utf-8").splitlines():
-            if "#" in line:
-                value, _, reason = line.partition("#")
-                lines += hanging(f"  {value.strip():<40} " if value.strip() else "  ", reason.strip())
+            value, _, reason = line.partition("#")
+            if value.strip():
+                indent = len(value) - len(value.lstrip())
+                above = [(depth, key) for depth, key in above if depth < indent]
+                whose = "".join(f"{key}." for _, key in above[-1:])
+                above.append((indent, value.partition(":")[0].strip()))
+                value = whose + value.strip()
+            if reason:
+                lines += hanging(f"  {value:<44} " if value else "  ", reason.strip())
     return "\n".join(lines)
 
 

@@ -121,6 +121,12 @@ def load_profile(device: str, model: str) -> Profile:
     return Profile(card, architecture_of(card.model), columns, csv_path)
 
 
+def folder_of(device: str, model: str) -> Path | None:
+    """The folder of profiles whose file of a device and model is the one that is read."""
+    path = _file(device, f"{slug_of(model)}.csv")
+    return path.parent.parent if path else None
+
+
 def architecture_of(model: str) -> Architecture:
     """The architecture of a model, whatever the case of its name."""
     by_slug = {slug_of(name): card for name, card in ARCHITECTURES.items()}

@@ -16,6 +16,7 @@ from mei_gym.profiles.fit import fit
 from mei_gym.profiles.load import (
     ProfileError,
     carded_devices,
+    folder_of,
     folders,
     load_card,
     load_profile,
@@ -61,14 +62,17 @@ class ProfileRow(NamedTuple):
 
 
 def error_rows() -> list[ErrorRow]:
-    """Held-out errors of every measured profile, from the `errors.csv` of each folder of profiles."""
-    by_key: dict[tuple[str, str, str, str], ErrorRow] = {}
+    """Held-out errors of every measured profile, from the `errors.csv` beside the profile that is read.
+
+    A profile of one's own without an `errors.csv` has no errors here, even where the package has a profile of its name.
+    """
+    rows = []
     for folder in folders():
         path = folder / ERRORS_FILE
         if path.is_file():
-            for row in read_errors(path.read_text(encoding="utf-8")):
-                by_key[row[:4]] = row
-    return list(by_key.values())
+            known = read_errors(path.read_text(encoding="utf-8"))
+            rows += [row for row in known if folder_of(row.device, row.model) == folder]
+    return rows
 
 
 def read_errors(text: str) -> list[ErrorRow]:
@@ -104,12 +108,16 @@ def profile_rows() -> list[ProfileRow]:
         for slug in models(device):
             card = load_profile(device, slug).card
             about = ProfileRow(device, card.model, card.origin, card.date, card.device.name, card.rows)
+            try:
+                moved = fit(device, slug).repaired
+            except ProfileError:  # a campaign that a budget stopped before its first knots
+                rows.append(about._replace(origin="incomplete"))
+                continue
             prefill, decode = (overall.get((device, card.model, phase)) for phase in ("prefill", "decode"))
             if prefill is not None:
                 about = about._replace(prefill_median=prefill.median, prefill_p95=prefill.p95)
             if decode is not None:
                 about = about._replace(decode_median=decode.median, decode_p95=decode.p95)
-            moved = fit(device, slug).repaired
             rows.append(about._replace(knots=moved.of, moved_knots=moved.moved, largest_move=moved.largest))
     for device in carded_devices():
         if device not in measured_devices():

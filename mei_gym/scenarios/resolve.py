@@ -80,8 +80,18 @@ def merged(values: dict[str, Any], overrides: Mapping[str, Any], schema: type[Ba
     """Values with overrides on top; a key that the schema does not know is refused with the nearest it knows."""
     for key in overrides:
         if key not in schema.model_fields:
+            inside = [name for name, part in parts_of(schema).items() if key.rpartition(".")[2] in part.model_fields]
+            if inside:
+                word = key.rpartition(".")[2]
+                raise ScenarioError(f"{word!r} is a value of {inside[0]!r}; give it as {inside[0]}={{{word!r}: ...}}.")
             raise ScenarioError(f"There is no scenario value {key!r}; {nearest(key, schema.model_fields)}")
     return deep_merge(values, dict(overrides))
+
+
+def parts_of(schema: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The nested parts of a schema, by name."""
+    kinds = {name: field.annotation for name, field in schema.model_fields.items()}
+    return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
 
 
 def deep_merge(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

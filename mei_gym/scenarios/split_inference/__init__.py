@@ -45,7 +45,7 @@ class Application(Part):
 class DeviceClass(Part):
     """A class of devices: a device card, and how its owner lives with it."""
 
-    card: str = Field(description="device card or measured device (mei-gym profiles)")
+    card: str = Field(description="device card (mei-gym profiles)")
     pressure_share: Share = Field(description="of the apps' memory, taken by other apps on average")
     pressure_spread: Share = Field(description="standard deviation of that share")
     requests_per_charge: Positive = Field(description="requests that a battery should last for, by this use alone")
