@@ -41,6 +41,18 @@ def test_a_file_of_other_columns_is_refused() -> None:
 
 def test_a_folder_of_ones_own_brings_its_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row = ErrorRow("bench", "Llama-2-7B", "decode", ALL, 3, 0.01, 0.05, 2, 0.02, 0.03)
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "llama-2-7b.csv").write_text("")
     (tmp_path / ERRORS_FILE).write_text(errors_text([row]))
     monkeypatch.setenv("MEI_GYM_PROFILES", str(tmp_path))
     assert row in error_rows()
+
+
+def test_a_profile_of_ones_own_does_not_take_the_errors_of_the_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert any(row[:2] == ("h100-sxm", "Llama-2-7B") for row in error_rows())
+    (tmp_path / "h100-sxm").mkdir()
+    (tmp_path / "h100-sxm" / "llama-2-7b.csv").write_text("")
+    monkeypatch.setenv("MEI_GYM_PROFILES", str(tmp_path))
+    assert not any(row[:2] == ("h100-sxm", "Llama-2-7B") for row in error_rows())
