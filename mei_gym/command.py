@@ -85,8 +85,9 @@ def profiles(
     from mei_gym.profiles.tables import error_rows, profile_rows
 
     rows = [row._asdict() for row in (error_rows() if errors else profile_rows())]
-    title = "Errors of the cost model on held-out points" if errors else "Profiles"
-    show(rows if as_json else [_paired(row) for row in rows], f"{title}; %: median/95th percentile", as_json)
+    title = "Errors of the cost model on held-out points (in sample where said)" if errors else "Profiles"
+    legend = "" if errors else "; moved: knots made monotone, and the largest move"
+    show(rows if as_json else [_paired(row) for row in rows], f"{title}; %: median/95th percentile{legend}", as_json)
 
 
 def _paired(row: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def layers(
 def headroom(
     id: Id,
     scenario: Annotated[str, typer.Option(help="A scenario, or all of them.")] = "all",
-    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each policy, on common seeds.")] = 32,
+    episodes: Annotated[int, typer.Option(min=1, help="Test episodes of each policy, on common seeds.")] = 16,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     write: Annotated[bool, typer.Option("--write", help="Also write the tables and tuned settings that ship.")] = False,
     as_json: AsJson = False,

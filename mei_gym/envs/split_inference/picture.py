@@ -18,7 +18,8 @@ def sentence(params: Any, state: Any, lane: int, info: dict[str, float]) -> str:
     """The last decision, what came of it, and who asks next, in words."""
     layers, cut = params.layers, int(info["cut"])
     if info["bits"] == 0.0:
-        decision = "no decision yet"
+        user, tokens = int(state.asking_user[lane]), state.sensed[lane][at.PROMPT]
+        return f"{info['time_s']:7.2f} s  no decision yet. Next: user {user} with {tokens:.0f} tokens."
     elif cut == layers:
         decision = f"all {layers} layers on the device"
     elif cut == 0:
