@@ -17,13 +17,17 @@ import re
 from collections.abc import Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 SCHEMA = 1
 
 
 class Row(NamedTuple):
-    """One measured point; times are those of one block, one head or one embedding."""
+    """One measured point; times are those of one block, one head or one embedding.
+
+    Every table has such a type: its fields are the columns, their annotations say how to read them, and its class
+    attribute `keys` how many leading ones make two rows the same point.
+    """
 
     phase: str  # embedding | prefill | decode | head | mixed
     layer: int  # index of a real model's block; -1: one architecture-shaped block, or not a block
@@ -39,9 +43,10 @@ class Row(NamedTuple):
     flops: float
     bytes: float
 
+    keys = 6  # phase, layer, role, tokens, batch, context
+
 
 COLUMNS = Row._fields
-KEY_COLUMNS = COLUMNS[:6]
 
 
 class RecordError(RuntimeError):
@@ -53,17 +58,17 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")
 
 
-def key_of(row: Row | tuple) -> tuple:
-    """What makes a row the same point: phase, layer, role, tokens, batch, context."""
-    return tuple(row[: len(KEY_COLUMNS)])
+def key_of(row: Any) -> tuple:
+    """What makes a row the same point: its leading `keys` fields."""
+    return tuple(row[: type(row).keys])
 
 
-def csv_text(rows: Iterable[Row], header: bool = True) -> str:
-    """CSV of rows: seven significant digits, one row a line."""
+def csv_text(rows: Iterable[Any], header: bool = True, row_type: Any = Row) -> str:
+    """CSV of rows of one type: seven significant digits, one row a line."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     if header:
-        writer.writerow(COLUMNS)
+        writer.writerow(row_type._fields)
     for row in rows:
         writer.writerow(
             [f"{value:.7g}" if isinstance(value, float) and value < 1e-3 else _plain(value) for value in row]
@@ -71,38 +76,43 @@ def csv_text(rows: Iterable[Row], header: bool = True) -> str:
     return out.getvalue()
 
 
-def read_rows(text: str) -> list[Row]:
+def read_rows(text: str, row_type: Any = Row) -> list[Any]:
     """Rows of a CSV of this module; a last line that a kill cut off is left out."""
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines.pop()
     if not lines:
         return []
-    if tuple(lines[0].strip().split(",")) != COLUMNS:
-        raise RecordError(f"a partial profile begins with {lines[0].strip()!r}, expected {','.join(COLUMNS)}")
-    kinds = (str, int, str, int, int, int, float, float, float, int, str, float, float)
-    return [Row._make(kind(value) for kind, value in zip(kinds, line)) for line in csv.reader(lines[1:])]
+    if tuple(lines[0].strip().split(",")) != row_type._fields:
+        raise RecordError(f"a partial profile begins with {lines[0].strip()!r}, expected {','.join(row_type._fields)}")
+    hints = get_type_hints(row_type)
+    kinds = [hints[name] for name in row_type._fields]
+    return [row_type._make(kind(value) for kind, value in zip(kinds, line)) for line in csv.reader(lines[1:])]
 
 
 class Campaign:
-    """The rows of one device and model while they are being measured."""
+    """The rows of one table, of one device and model, while they are being measured."""
 
-    def __init__(self, folder: Path, model_slug: str, identity: dict[str, Any]) -> None:
-        """Open or resume; `identity` (versions, dtype, weights, ...) must be that of the rows already there."""
+    def __init__(self, folder: Path, model_slug: str, identity: dict[str, Any], row: Any = Row) -> None:
+        """Open or resume; `identity` (versions, dtype, weights, ...) must be that of the rows already there.
+
+        `row` is the type of the table's rows, a NamedTuple with `keys` (see Row).
+        """
+        self.row_type = row
         self.csv_path, self.json_path = folder / f"{model_slug}.csv", folder / f"{model_slug}.json"
         self.partial = folder / f"{model_slug}.csv.partial"
         self.partial_identity = folder / f"{model_slug}.json.partial"
         self.partial_notes = folder / f"{model_slug}.notes.partial"
         with clear_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        self.rows: list[Row] = []
+        self.rows: list[Any] = []
         self.notes: list[dict[str, Any]] = []
         if self.partial.exists() and self.partial_identity.exists():
             self._resume(identity)
         else:
             write_whole(self.partial_identity, json.dumps(identity, indent=1, sort_keys=True) + "\n")
             write_whole(self.partial_notes, "")
-            write_whole(self.partial, csv_text([]))
+            write_whole(self.partial, csv_text([], row_type=row))
         self.done = {key_of(row) for row in self.rows}
         self.resumed = len(self.rows)
 
@@ -116,8 +126,8 @@ class Campaign:
                 f"{self.partial} was begun with {name} {before.get(name)!r} and this campaign has {now.get(name)!r}: "
                 "delete it to begin anew, or finish it as it was begun"
             )
-        self.rows = read_rows(self.partial.read_text())
-        write_whole(self.partial, csv_text(self.rows))  # without a line that a kill cut off
+        self.rows = read_rows(self.partial.read_text(), self.row_type)
+        write_whole(self.partial, csv_text(self.rows, row_type=self.row_type))  # without a line that a kill cut off
         lines = self.partial_notes.read_text().splitlines(keepends=True) if self.partial_notes.exists() else []
         self.notes = [json.loads(line) for line in lines if line.endswith("\n")]
         write_whole(self.partial_notes, "".join(json.dumps(note) + "\n" for note in self.notes))
@@ -126,7 +136,7 @@ class Campaign:
         """Whether the point was measured already."""
         return tuple(key) in self.done
 
-    def add(self, *rows: Row) -> None:
+    def add(self, *rows: Any) -> None:
         """Append a point's rows to the partial file at once; a failed append leaves the file as it was."""
         append_whole(self.partial, csv_text(rows, header=False))
         self.rows.extend(rows)
@@ -144,7 +154,7 @@ class Campaign:
 
     def finish(self, provenance: dict[str, Any], keep_partial: bool = False) -> Path:
         """Write CSV and JSON whole, the CSV's hash in the JSON, and drop the partial files; returns the CSV's path."""
-        text = csv_text(self.rows)
+        text = csv_text(self.rows, row_type=self.row_type)
         card = {
             "schema": SCHEMA,
             "origin": "measured",
