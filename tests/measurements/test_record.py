@@ -3,7 +3,9 @@
 import errno
 import hashlib
 import json
+import math
 import os
+from typing import NamedTuple
 
 import pytest
 
@@ -104,3 +106,23 @@ def test_the_systems_own_full_device_is_named_in_one_sentence(tmp_path):
 def test_a_slug_has_only_plain_letters():
     assert slug("Qwen2.5-7B") == "qwen2.5-7b"
     assert slug("NVIDIA A100 (80 GB)") == "nvidia-a100-80-gb"
+
+
+class Cut(NamedTuple):
+    """A table of another kind."""
+
+    curve: str
+    cut: int
+    dnll: float
+
+    keys = 2
+
+
+def test_a_table_of_another_row_type_is_resumed_by_its_own_keys(tmp_path):
+    first = Campaign(tmp_path, "tiny", IDENTITY, Cut)
+    first.add(Cut("noise", 3, -2.5e-9), Cut("noise", 6, math.nan))
+    second = Campaign(tmp_path, "tiny", IDENTITY, Cut)
+    assert second.has(("noise", 3))
+    assert second.rows[0] == Cut("noise", 3, -2.5e-9)
+    assert math.isnan(second.rows[1].dnll)
+    assert second.finish({}).read_text().splitlines()[0] == "curve,cut,dnll"
