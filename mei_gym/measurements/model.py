@@ -9,6 +9,7 @@ need and quality does not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -73,16 +74,25 @@ def run_blocks(model: RealModel, hidden: Tensor, first: int = 0, last: int | Non
     return hidden
 
 
-def run_block(model: RealModel, i: int, hidden: Tensor) -> Tensor:
-    """Hidden states [B, T, d] after block i of whole windows; the argument is left as it was."""
+def run_block(model: RealModel, i: int, hidden: Tensor, seen: Callable[[str, Tensor], None] | None = None) -> Tensor:
+    """Hidden states [B, T, d] after block i of whole windows; the argument is left as it was.
+
+    `seen` is told the input of each product, under the product's name in BlockWeights.
+    """
     from torch.nn.functional import linear, rms_norm, silu
 
-    card, block = model.card, model.chain[i]
-    width = (card.hidden_size,)
-    qkv = linear(rms_norm(hidden, width, block.input_norm, card.norm_epsilon), block.qkv, block.qkv_bias)
-    hidden = hidden + linear(attention(model, qkv), block.output)
-    gate, up = linear(rms_norm(hidden, width, block.mlp_norm, card.norm_epsilon), block.gate_up).chunk(2, dim=-1)
-    return hidden + linear(silu(gate) * up, block.down)
+    card, block, width = model.card, model.chain[i], (model.card.hidden_size,)
+
+    def product(name: str, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        if seen is not None:
+            seen(name, x)
+        return linear(x, getattr(block, name), bias)
+
+    qkv = product("qkv", rms_norm(hidden, width, block.input_norm, card.norm_epsilon), block.qkv_bias)
+    hidden = hidden + product("output", attention(model, qkv))
+    gate_up = product("gate_up", rms_norm(hidden, width, block.mlp_norm, card.norm_epsilon))
+    gate, up = gate_up.chunk(2, dim=-1)
+    return hidden + product("down", silu(gate) * up)
 
 
 def attention(model: RealModel, qkv: Tensor) -> Tensor:
