@@ -88,7 +88,7 @@ class Paired:
             last = hidden[rows, :-1]
             logp = (head(self.model, last) if project is None else project(last)).log_softmax(-1)
             dnll, (largest, top) = self._nll(logp, rows) - self.nll[rows], logp.max(-1)
-            overlap = torch.minimum(logp.exp_(), self.p[rows]).sum(-1)
+            overlap = torch.minimum(logp.exp_(), self.p[rows]).sum(-1).clamp(max=1.0)  # sums of float32 reach 1.00001
             parts.append((dnll, top == self.top[rows], overlap, largest.exp()))
         return Tokens._make(torch.cat(part) for part in zip(*parts))
 

@@ -87,7 +87,7 @@ def above(score: Tensor, share: float) -> Tensor:
     count = int(share * score.shape[-1] + 1e-9)
     if count == 0:
         return score == score
-    lowest = score.argsort(dim=-1)[..., :count]
+    lowest = score.topk(count, largest=False, sorted=False).indices
     return (score == score).scatter(-1, lowest, False)
 
 

@@ -97,11 +97,16 @@ def tokens(name: str, split: str = "test", folder: Path | None = None) -> np.nda
 
 def windows(ids: np.ndarray, count: int, length: int = WINDOW) -> np.ndarray:
     """Up to `count` windows [count', length] of int64, evenly spread over the text."""
-    whole = len(ids) // length
-    if count < 1 or whole < 1:
-        raise ValueError(f"{count} windows of {length} tokens cannot be cut from {len(ids)} tokens; ask for 1 or more")
-    starts = np.unique(np.linspace(0, whole - 1, count).astype(int)) * length
+    starts = window_starts(len(ids), count, length)
     return np.stack([ids[start : start + length] for start in starts]).astype(np.int64)
+
+
+def window_starts(size: int, count: int, length: int = WINDOW) -> np.ndarray:
+    """First token of each of those windows, in a text of `size` tokens."""
+    whole = size // length
+    if count < 1 or whole < 1:
+        raise ValueError(f"{count} windows of {length} tokens cannot be cut from {size} tokens; ask for 1 or more")
+    return np.unique(np.linspace(0, whole - 1, count).astype(int)) * length
 
 
 def tokenised(tokenizer: Any, text: str) -> np.ndarray:
