@@ -82,8 +82,8 @@ def text(world: World, comparison: Comparison, images: dict[str, bytes], experim
         "<h2>All policies</h2>",
         html_table(*table(comparison), learned),
         "<p>Reward: mean a request. Intervals: 95 % bootstrap, over episodes drawn in common for all policies and over "
-        "training seeds. IQM: mean of the middle half of the episodes. Leakage and quality follow curves cited from "
-        "the literature, not measurements; costs of the server are measured, those of devices cited or derived "
+        "training seeds. IQM: mean of the middle half of the episodes. Leakage and quality follow curves "
+        "measured on SmolLM2-135M, a stand-in; costs of the server are measured, those of devices cited or derived "
         "(mei-gym profiles).</p>",
     ]
     for name, data in images.items():

@@ -185,9 +185,7 @@ class LeakageStudy(Study):
                 continue
             top1, top5 = float(first[inside].double().mean()), float(five[inside].double().mean())
             error = (top1 * (1.0 - top1) / count) ** 0.5
-            rows.append(
-                LeakageRow(attacker, defence, cut, amount, corpus, seen, trained, count, top1, error, top5)
-            )
+            rows.append(LeakageRow(attacker, defence, cut, amount, corpus, seen, trained, count, top1, error, top5))
         self.record.add(*rows)
 
     def _baseline(self) -> None:

@@ -24,6 +24,7 @@ from mei_gym.profiles.schema import COLUMNS, FLOAT_COLUMNS, PHASES, ROLES, SCHEM
 
 DATA = Path(__file__).parent / "data"
 CARDS = "devices"  # the folder of cards inside each folder of profiles
+CURVES = ("quality", "leakage", "acceptance", "adaptation")  # folders of curves likewise
 ENVIRONMENT_VARIABLE = "MEI_GYM_PROFILES"
 LARGEST_FILE_BYTES = 8 * 1024**2
 BEYOND_CEILING = 1.05  # a row may beat a ceiling by measurement noise, not by more (costs.md, physical floor)
@@ -71,7 +72,7 @@ def slug_of(model: str) -> str:
 def measured_devices() -> list[str]:
     """Slugs of devices with at least one measured profile."""
     found = {path.parent.name for folder in folders() for path in folder.glob("*/*.json")}
-    return sorted(slug for slug in found - {CARDS} if models(slug))
+    return sorted(slug for slug in found - {CARDS, *CURVES} if models(slug))
 
 
 def carded_devices() -> list[str]:
@@ -87,34 +88,34 @@ def devices() -> list[str]:
 def models(device: str) -> list[str]:
     """Slugs of the models measured on a device; a device derived from a card serves every architecture."""
     found = {path.stem for folder in folders() for path in (folder / device).glob("*.json")}
-    return sorted(slug for slug in found if _file(device, f"{slug}.csv") is not None)
+    return sorted(slug for slug in found if find_file(device, f"{slug}.csv") is not None)
 
 
 def load_card(device: str) -> DeviceCard:
     """The card of a device."""
-    path = _file(CARDS, f"{device}.json")
+    path = find_file(CARDS, f"{device}.json")
     if path is None:
         raise ProfileError(f"no device card {device!r}{nearest(device, carded_devices())}")
-    return _validated(DeviceCard, _json(path), path)
+    return _validated(DeviceCard, checked_json(path), path)
 
 
 def load_profile(device: str, model: str) -> Profile:
     """The measured profile of a device and model, checked against its hash and the physical floors."""
     slug = slug_of(model)
-    card_path, csv_path = _file(device, f"{slug}.json"), _file(device, f"{slug}.csv")
+    card_path, csv_path = find_file(device, f"{slug}.json"), find_file(device, f"{slug}.csv")
     if card_path is None or csv_path is None:
         if device not in devices():
             raise ProfileError(f"no device {device!r}{nearest(device, devices())}")
         raise ProfileError(f"no profile of model {model!r} on {device}{nearest(slug, models(device))}")
-    card = _validated(ProfileCard, _json(card_path), card_path)
-    content = _content(csv_path)
+    card = _validated(ProfileCard, checked_json(card_path), card_path)
+    content = file_content(csv_path)
     digest = hashlib.sha256(content).hexdigest()
     if digest != card.csv_sha256:
         raise ProfileError(
             f"{csv_path.name} of {device} is not the file that was measured: its SHA-256 is {digest[:12]}..., "
             f"expected {card.csv_sha256[:12]}..."
         )
-    columns = _columns(_text(content, csv_path), csv_path)
+    columns = _columns(content, csv_path)
     if len(columns["phase"]) != card.rows:
         raise ProfileError(f"{csv_path.name} of {device} has {len(columns['phase'])} rows, expected {card.rows}")
     _refuse_impossible(columns, card, csv_path)
@@ -123,7 +124,7 @@ def load_profile(device: str, model: str) -> Profile:
 
 def folder_of(device: str, model: str) -> Path | None:
     """The folder of profiles whose file of a device and model is the one that is read."""
-    path = _file(device, f"{slug_of(model)}.csv")
+    path = find_file(device, f"{slug_of(model)}.csv")
     return path.parent.parent if path else None
 
 
@@ -144,7 +145,8 @@ def nearest(name: str, known: list[str]) -> str:
     return f"; did you mean {by_slug[close[0]]!r}?" if close else f"; there are {', '.join(known)}"
 
 
-def _file(folder_name: str, file_name: str) -> Path | None:
+def find_file(folder_name: str, file_name: str) -> Path | None:
+    """The file of a name in a folder of that name, in the last folder of profiles that has it."""
     if not (_plain(folder_name) and _plain(file_name)):
         return None
     paths = [folder / folder_name / file_name for folder in folders()]
@@ -155,7 +157,8 @@ def _plain(name: str) -> bool:
     return name not in ("", ".", "..") and not any(mark in name for mark in "/\\\0")
 
 
-def _content(path: Path) -> bytes:
+def file_content(path: Path) -> bytes:
+    """A file's bytes, unless they are too many."""
     size = path.stat().st_size
     if size > LARGEST_FILE_BYTES:
         raise ProfileError(f"{path.name} has {size} bytes, more than the {LARGEST_FILE_BYTES} that a profile may have")
@@ -169,9 +172,10 @@ def _text(content: bytes, path: Path) -> str:
         raise ProfileError(f"{path.name} is not UTF-8 text (byte {error.start})") from None
 
 
-def _json(path: Path) -> dict[str, Any]:
+def checked_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of this schema."""
     try:
-        value = json.loads(_text(_content(path), path))
+        value = json.loads(_text(file_content(path), path))
     except json.JSONDecodeError as error:
         raise ProfileError(f"{path.name} is not JSON, or is cut off: {error.msg} at line {error.lineno}") from None
     if not isinstance(value, dict):
@@ -190,17 +194,22 @@ def _validated(kind: type[Card], value: dict[str, Any], path: Path) -> Card:
         raise ProfileError(f"{path.name}: {where or 'it'} is refused: {first['msg']}") from None
 
 
-def _columns(text: str, path: Path) -> dict[str, np.ndarray]:
-    lines = list(csv.reader(io.StringIO(text)))
-    if not lines or tuple(lines[0]) != COLUMNS:
+def csv_lines(content: bytes, path: Path, columns: tuple[str, ...]) -> list[list[str]]:
+    """The lines of a CSV below its header, which must be these columns."""
+    lines = list(csv.reader(io.StringIO(_text(content, path))))
+    if not lines or tuple(lines[0]) != columns:
         raise ProfileError(
             f"{path.name} has the columns {','.join(lines[0]) if lines else 'of an empty file'}, "
-            f"expected {','.join(COLUMNS)}"
+            f"expected {','.join(columns)}"
         )
     for number, line in enumerate(lines[1:], start=2):
-        if len(line) != len(COLUMNS):
-            raise ProfileError(f"{path.name} line {number} has {len(line)} values, expected {len(COLUMNS)}")
-    table = np.array(lines[1:], dtype=object).reshape(-1, len(COLUMNS))
+        if len(line) != len(columns):
+            raise ProfileError(f"{path.name} line {number} has {len(line)} values, expected {len(columns)}")
+    return lines[1:]
+
+
+def _columns(content: bytes, path: Path) -> dict[str, np.ndarray]:
+    table = np.array(csv_lines(content, path, COLUMNS), dtype=object).reshape(-1, len(COLUMNS))
     try:
         return {
             name: table[:, i].astype(np.float64 if name in FLOAT_COLUMNS else str) for i, name in enumerate(COLUMNS)

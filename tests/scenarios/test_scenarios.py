@@ -24,8 +24,8 @@ def test_each_scenario_is_whole_and_says_what_it_is(name):
     scenario = resolve(name, {})
     assert scenario.name == name
     assert 20 < len(scenario.summary) < 140
-    assert scenario.leakage.origin in ("cited", "measured")
-    assert scenario.quality.origin in ("cited", "measured")
+    assert scenario.leakage.origin == "measured"
+    assert scenario.quality.origin == "measured"
     assert len(scenario.leakage.source) > 20
 
 

@@ -42,8 +42,9 @@ is worth nothing; a user whose prompt has not begun to run after `patience_s` gi
 gives up later or the server refuses it; a request kept on its device runs to the end, however late.
 
 Times at the server are of measured blocks; those of phones, laptops and boards are derived from data
-sheets and published measurements (`mei-gym profiles` says which). Leakage and quality are cited
-curves, not measured ones.
+sheets and published measurements (`mei-gym profiles` says which). Leakage is what a linear
+attacker reads of the prompt, a lower bound, and quality the rise of perplexity by rounding; both were
+measured on SmolLM2-135M, by cut and bits, and stand in for the larger model's at the same relative depth.
 
 An episode never ends of itself; it is truncated after 1,024 requests.
 

@@ -140,18 +140,18 @@ def device_energy(params, sensed, cut, bits_choice, answer_tokens):
 
 
 @scalar
-def leakage_excess(params, sensed, cut):
+def leakage_excess(params, sensed, cut, bits_choice):
     """In [0, 1]: leakage over the budget, as a share of what there is over it."""
     budget = sensed[at.LEAKAGE_BUDGET]
     if budget >= 1.0:
         return 0.0
-    return max(0.0, params.leakage_of_cut[cut] - budget) / (1.0 - budget)
+    return max(0.0, params.leakage_of_cut[cut, bits_choice] - budget) / (1.0 - budget)
 
 
 @scalar
 def quality_loss(params, cut, bits_choice):
     """Relative rise of perplexity; nothing is lost where no activations are sent."""
-    return params.quality_loss_of_bits[bits_choice] if 0 < cut < params.layers else 0.0
+    return params.quality_loss_of_cut[cut, bits_choice] if 0 < cut < params.layers else 0.0
 
 
 @scalar
@@ -167,6 +167,6 @@ def expected_reward(params, sensed, cut, bits_choice):
         params.ttft_weight[application] * ttft_utility
         + params.tpot_weight[application] * tpot_utility
         - params.energy_weight[application] * sensed[at.JOULE_PRICE] * energy_j
-        - params.leakage_weight[application] * leakage_excess(params, sensed, cut)
+        - params.leakage_weight[application] * leakage_excess(params, sensed, cut, bits_choice)
         - params.quality_weight[application] * quality_loss(params, cut, bits_choice)
     )

@@ -16,9 +16,10 @@ from mei_gym.envs.split_inference.fields import FIELDS
 from mei_gym.envs.split_inference.state import SplitInferenceParams, SplitParams
 from mei_gym.envs.task import scale_of
 from mei_gym.network.cell import CellParams
+from mei_gym.profiles.curves import at_relative_depth, leakage_by_cut, quality_loss_by_cut
 from mei_gym.profiles.load import architecture_of, load_card
 from mei_gym.scenarios.resolve import ScenarioError, nearest
-from mei_gym.scenarios.split_inference import SplitInferenceScenario
+from mei_gym.scenarios.split_inference import Leakage, Quality, SplitInferenceScenario
 from mei_gym.workload.arrivals import ArrivalParams
 from mei_gym.workload.lengths import length_arrays
 from mei_gym.workload.population import PopulationParams
@@ -106,9 +107,6 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -
             f"{scenario.model} leaves room for {max(0.0, kv_capacity_tokens):.0f} tokens of keys and values on"
             f" {scenario.server.device}; twice the longest request is needed."
         )
-    depths = np.arange(card.layers + 1)
-    leakage = np.interp(depths, [1, card.layers - 1], [scenario.leakage.shallow, scenario.leakage.deep])
-    leakage[0], leakage[-1] = scenario.leakage.edge, 0.0
     return SplitParams(
         users=scenario.users,
         layers=card.layers,
@@ -127,8 +125,8 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -
         expected_answer_tokens=mean_answers,
         lateness=scenario.lateness,
         patience_s=scenario.patience_s,
-        leakage_of_cut=leakage,
-        quality_loss_of_bits=np.array([0.0, scenario.quality.bits_8, scenario.quality.bits_4]),
+        leakage_of_cut=leakage_of_cut(scenario.leakage, card.layers),
+        quality_loss_of_cut=quality_loss_of_cut(scenario.quality, card.layers),
         bits_choices=np.array(BITS),
         payload_bytes_per_token=np.array([activation_bytes(card.hidden_size, 1.0, bits) for bits in BITS]),
         text_bytes_per_token=TEXT_BYTES_PER_TOKEN,
@@ -161,3 +159,30 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -
         iteration_overhead_s=scenario.server.iteration_overhead_s,
         rate_memory_s=RATE_MEMORY_S,
     )
+
+
+def leakage_of_cut(leakage: Leakage, layers: int) -> np.ndarray:
+    """[layers + 1, 3]: share of the prompt's tokens that an attacker reads at a cut, by bits of the activations.
+
+    At cut 0 the prompt itself travels, at the last nothing does. Between them a measured curve is read at the same
+    relative depth, or a line runs from `shallow` to `deep`.
+    """
+    if leakage.measured_on:
+        by_bits = [leakage_by_cut(leakage.measured_on, int(bits), leakage.corpus) for bits in BITS]
+        curves = np.stack([at_relative_depth(curve, layers) for curve in by_bits], axis=1)
+    else:
+        line = np.interp(np.arange(layers + 1), [1, layers - 1], [leakage.shallow, leakage.deep])
+        curves = np.repeat(line[:, None], len(BITS), axis=1)
+    curves[0], curves[-1] = leakage.edge, 0.0
+    return curves
+
+
+def quality_loss_of_cut(quality: Quality, layers: int) -> np.ndarray:
+    """[layers + 1, 3]: relative rise of perplexity, by cut and bits; 16 bits lose nothing."""
+    if quality.measured_on:
+        by_bits = [quality_loss_by_cut(quality.measured_on, int(bits), quality.corpus) for bits in BITS[1:]]
+        coarse = np.stack([at_relative_depth(curve, layers) for curve in by_bits], axis=1)
+    else:
+        coarse = np.full((layers + 1, 2), [quality.bits_8, quality.bits_4])
+    coarse[0] = coarse[-1] = 0.0
+    return np.concatenate((np.zeros((layers + 1, 1)), coarse), axis=1)

@@ -108,7 +108,7 @@ def draw_decision(draw: Any, params: Any, info: dict[str, float]) -> None:
         late = time_s > target_s
         text = f"{name}: {time_s * 1e3:.0f} ms forecast, target {target_s * 1e3:.0f} ms"
         draw.text((16, top), text, BAD if late else INK)
-    draw.text((16, 306), f"leakage {info['leakage']:.2f} (cited), {info['device_energy_j']:.1f} J on the device", INK)
+    draw.text((16, 306), f"leakage {info['leakage']:.2f}, {info['device_energy_j']:.1f} J on the device", INK)
 
     draw.text((16, 334), "reward of the step", INK)
     zero = 430

@@ -108,8 +108,8 @@ def decide(params, state, info, lane, cut, bits_choice):
     row[at.I_CUT], row[at.I_BITS] = cut, params.bits_choices[bits_choice]
     row[at.I_FORECAST_TTFT], row[at.I_FORECAST_TPOT] = ttft_s, tpot_s
     row[at.I_ENERGY], row[at.I_COMPUTE], row[at.I_FETCHED] = energy_j, compute_s, fetched
-    row[at.I_LEAKAGE] = params.leakage_of_cut[cut]
-    row[at.I_EXCESS] = leakage_excess(params, sensed, cut)
+    row[at.I_LEAKAGE] = params.leakage_of_cut[cut, bits_choice]
+    row[at.I_EXCESS] = leakage_excess(params, sensed, cut, bits_choice)
     row[at.I_QUALITY] = quality_loss(params, cut, bits_choice)
     row[at.I_REWARD_ENERGY] = -params.energy_weight[application] * sensed[at.JOULE_PRICE] * energy_j
     row[at.I_REWARD_LEAKAGE] = -params.leakage_weight[application] * row[at.I_EXCESS]

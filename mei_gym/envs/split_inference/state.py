@@ -39,8 +39,8 @@ class SplitParams(NamedTuple):
     lateness: float  # a time that misses its target by this factor is worth nothing
     patience_s: float  # a user whose prompt has not begun to run by then gives up
     # cuts and bits
-    leakage_of_cut: np.ndarray  # f8[layers + 1]
-    quality_loss_of_bits: np.ndarray  # f8[3]
+    leakage_of_cut: np.ndarray  # f8[layers + 1, 3]: by cut and bits
+    quality_loss_of_cut: np.ndarray  # f8[layers + 1, 3]: likewise
     bits_choices: np.ndarray  # f8[3]
     payload_bytes_per_token: np.ndarray  # f8[3] activations of one token at each choice of bits
     text_bytes_per_token: float

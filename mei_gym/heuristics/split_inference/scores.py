@@ -142,7 +142,7 @@ def highest_score(params, sensed, knobs, cut, bits_choice):
         params.ttft_weight[application]
         + params.tpot_weight[application]
         - knobs[ENERGY_SCALE] * params.energy_weight[application] * sensed[JOULE_PRICE] * energy_j
-        - params.leakage_weight[application] * leakage_excess(params, sensed, cut)
+        - params.leakage_weight[application] * leakage_excess(params, sensed, cut, bits_choice)
         - params.quality_weight[application] * quality_loss(params, cut, bits_choice)
     )
 

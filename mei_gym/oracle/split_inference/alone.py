@@ -161,7 +161,7 @@ def most_of_choice(params, ideal, floors, price, answer_tokens, cut, bits_choice
         params.ttft_weight[application] * ttft_utility
         + params.tpot_weight[application] * tpot_utility
         - params.energy_weight[application] * price * energy_j
-        - params.leakage_weight[application] * leakage_excess(params, ideal, cut)
+        - params.leakage_weight[application] * leakage_excess(params, ideal, cut, bits_choice)
         - params.quality_weight[application] * quality_loss(params, cut, bits_choice)
     )
 

@@ -77,23 +77,40 @@ class Server(Part):
     requests_at_once: int = Field(ge=16, le=4096, description="requests under way, waiting included, before refusal")
 
 
-class Leakage(Part):
-    """Leakage of a cut: `edge` at cut 0, 0 at the last, between them a line from `shallow` to `deep`."""
+class Curve(Part):
+    """A curve over the cuts: measured on a real model, or a few numbers that are cited or chosen."""
 
-    edge: Share
-    shallow: Share
-    deep: Share
-    origin: Literal["cited", "measured", "chosen"]
-    source: str
+    origin: Literal["measured", "cited", "chosen"]
+    source: str = Field(min_length=8)
+    measured_on: str = Field("", description="the model whose measured curve is read at the same relative depth")
+    corpus: str = Field("wiki", description="text on which it was measured")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_measured_curve_has_a_model(cls, values: Any) -> Any:
+        """Measured: `measured_on` is needed; cited or chosen: the numbers are, and `measured_on` is passed over."""
+        if not isinstance(values, dict):
+            return values
+        if values.get("origin") != "measured":
+            return {**values, "measured_on": ""}
+        if not values.get("measured_on"):
+            raise ValueError("a measured curve needs measured_on, the model that it was measured on")
+        return values
 
 
-class Quality(Part):
-    """Relative rise of perplexity when activations travel with fewer bits."""
+class Leakage(Curve):
+    """Share of a prompt's tokens that an attacker reads at a cut: `edge` at cut 0, none at the last."""
 
-    bits_8: NotNegative
-    bits_4: NotNegative
-    origin: Literal["cited", "measured", "chosen"]
-    source: str
+    edge: Share = Field(1.0, description="at cut 0, where the prompt itself travels")
+    shallow: Share = Field(1.0, description="after the first layer, where the curve is not measured")
+    deep: Share = Field(1.0, description="before the last layer, likewise; a line runs between them")
+
+
+class Quality(Curve):
+    """Relative rise of perplexity when activations travel with fewer bits, in groups of 64 channels."""
+
+    bits_8: NotNegative = Field(0.0, description="with 8 bits, where the curve is not measured")
+    bits_4: NotNegative = Field(0.0, description="with 4 bits, likewise")
 
 
 class SplitInferenceScenario(Part):
