@@ -32,8 +32,11 @@ class Architecture(NamedTuple):
     vocabulary: int
     tied_head: bool
     qkv_bias: bool
-    rope_theta: float
+    rope_theta: float  # 0: positions are learned, not rotated
     norm_epsilon: float
+    gated: bool = True  # the MLP has a gate beside its up projection
+    biased: bool = False  # every product and norm has a bias, and norms subtract the mean (LayerNorm)
+    learned_positions: int = 0  # rows of the table of positions, the longest text; 0: none
 
     @property
     def attention_width(self) -> int:
@@ -47,15 +50,17 @@ class Architecture(NamedTuple):
 
     @property
     def block_matrix_weights(self) -> int:
-        """Weights of a block's matrices: query, key, value, output, gate, up, down."""
+        """Weights of a block's matrices: query, key, value, output, gate (where there is one), up, down."""
         attention = self.hidden_size * (self.attention_width + 2 * self.kv_width)
         output = self.attention_width * self.hidden_size
-        return attention + output + 3 * self.hidden_size * self.mlp_size
+        return attention + output + (3 if self.gated else 2) * self.hidden_size * self.mlp_size
 
     @property
     def block_weights(self) -> int:
         """All weights of a block: matrices, two norms, biases where the model has them."""
         bias = self.attention_width + 2 * self.kv_width if self.qkv_bias else 0
+        if self.biased:  # of output, up and down, and of the two norms
+            bias += 4 * self.hidden_size + self.mlp_size
         return self.block_matrix_weights + 2 * self.hidden_size + bias
 
     @property
@@ -72,7 +77,9 @@ class Architecture(NamedTuple):
     def weights(self) -> int:
         """Parameters of the whole model, a tied head counted once."""
         head = 0 if self.tied_head else self.head_weights
-        return self.embedding_weights + self.layers * self.block_weights + self.hidden_size + head
+        norm = (2 if self.biased else 1) * self.hidden_size
+        positions = self.learned_positions * self.hidden_size
+        return self.embedding_weights + positions + self.layers * self.block_weights + norm + head
 
     def kv_bytes(self, bytes_per_value: float = 2.0) -> float:
         """Bytes of keys and values that one token leaves in one block."""
@@ -118,7 +125,8 @@ class Architecture(NamedTuple):
         """Activations read and written per token by a block's products, norms and residuals."""
         qkv = self.hidden_size + self.attention_width + 2 * self.kv_width
         output = self.attention_width + self.hidden_size
-        mlp = 2 * self.hidden_size + 5 * self.mlp_size  # gate and up in and out, the product of both, down in and out
+        # gate and up in and out, the product of both, down in and out; without a gate two widths less
+        mlp = 2 * self.hidden_size + (5 if self.gated else 3) * self.mlp_size
         norms_and_residuals = 10 * self.hidden_size
         attention = 2 * self.attention_width + 2 * self.kv_width
         return qkv + output + mlp + norms_and_residuals + attention
@@ -141,9 +149,16 @@ ARCHITECTURES: dict[str, Architecture] = {
     for card in (
         #            name            L   h     H   G   d    f      V       tied   bias   theta     eps
         Architecture("SmolLM2-135M", 30, 576, 9, 3, 64, 1536, 49152, True, False, 1e5, 1e-5),
+        Architecture("GPT-2", 12, 768, 12, 12, 64, 3072, 50257, True, True, 0.0, 1e-5, False, True, 1024),
+        Architecture("Qwen2.5-0.5B", 24, 896, 14, 2, 64, 4864, 151936, True, True, 1e6, 1e-6),
         Architecture("TinyLlama-1.1B", 22, 2048, 32, 4, 64, 5632, 32000, False, False, 1e4, 1e-5),
+        Architecture("Qwen2.5-1.5B", 28, 1536, 12, 2, 128, 8960, 151936, True, True, 1e6, 1e-6),
         Architecture("Qwen2.5-7B", 28, 3584, 28, 4, 128, 18944, 152064, False, True, 1e6, 1e-6),
         Architecture("Llama-2-7B", 32, 4096, 32, 32, 128, 11008, 32000, False, False, 1e4, 1e-5),
+        Architecture("Mistral-7B", 32, 4096, 32, 8, 128, 14336, 32000, False, False, 1e4, 1e-5),
         Architecture("Llama-3-8B", 32, 4096, 32, 8, 128, 14336, 128256, False, False, 5e5, 1e-5),
+        Architecture("Llama-2-13B", 40, 5120, 40, 40, 128, 13824, 32000, False, False, 1e4, 1e-5),
+        Architecture("Llama-2-70B", 80, 8192, 64, 8, 128, 28672, 32000, False, False, 1e4, 1e-5),
+        Architecture("Llama-3-70B", 80, 8192, 64, 8, 128, 28672, 128256, False, False, 5e5, 1e-5),
     )
 }

@@ -11,10 +11,45 @@ from mei_gym.architectures import ARCHITECTURES
 PUBLISHED = {  # parameters, in units of 1e9, from the models' cards
     "SmolLM2-135M": 0.1345,
     "TinyLlama-1.1B": 1.100,
+    "GPT-2": 0.1244,
+    "Qwen2.5-0.5B": 0.4940,
+    "Qwen2.5-1.5B": 1.544,
     "Qwen2.5-7B": 7.616,
     "Llama-2-7B": 6.738,
+    "Mistral-7B": 7.242,
     "Llama-3-8B": 8.030,
+    "Llama-2-13B": 13.016,
+    "Llama-2-70B": 68.977,
+    "Llama-3-70B": 70.554,
 }
+
+
+def built(card):
+    """The same sizes through transformers' own classes, on no device."""
+    pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    import torch
+
+    sizes = {"hidden_size": card.hidden_size, "num_hidden_layers": card.layers, "num_attention_heads": card.heads}
+    gated = {"intermediate_size": card.mlp_size, "num_key_value_heads": card.kv_heads, "vocab_size": card.vocabulary}
+    tied = {"tie_word_embeddings": card.tied_head}
+    if card.name == "GPT-2":
+        config = transformers.GPT2Config()  # its defaults are the 124M model
+        assert (config.n_embd, config.n_layer, config.n_head, config.n_positions) == (768, 12, 12, 1024)
+    elif card.name.startswith("Qwen"):
+        config = transformers.Qwen2Config(**sizes, **gated, **tied)
+    elif card.name.startswith("Mistral"):
+        config = transformers.MistralConfig(**sizes, **gated, **tied, head_dim=card.head_size)
+    else:
+        config = transformers.LlamaConfig(**sizes, **gated, **tied, head_dim=card.head_size)
+    with torch.device("meta"):
+        return transformers.AutoModelForCausalLM.from_config(config)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.filterwarnings("ignore")  # transformers' own
+def test_the_models_own_classes_have_as_many_parameters(name: str) -> None:
+    assert sum(part.numel() for part in built(ARCHITECTURES[name]).parameters()) == ARCHITECTURES[name].weights
 
 
 @pytest.mark.parametrize(("name", "billions"), PUBLISHED.items())

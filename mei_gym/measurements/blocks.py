@@ -1,9 +1,12 @@
-"""One decoder block of the Llama and Qwen kind, in plain PyTorch, over a KV cache that is written in place.
+"""One decoder block of the Llama, Qwen or GPT-2 kind, in plain PyTorch, over a KV cache that is written in place.
 
     x += W_o attention(rotate(W_qkv norm(x)))        x += W_down (silu(W_gate norm(x)) * W_up norm(x))
 
     x       hidden        [m, h]            W_qkv       qkv      [(H + 2 G) d, h]: query, key and value in one product
     keys    [batch, slots, G, d]            W_gate|up   gate_up  [2 f, h]: likewise
+
+GPT-2 has W_up alone, gelu for silu, a bias at every product and norm, and LayerNorm; its positions are learned and
+added to the embedding, so that its blocks rotate by an angle of zero.
 
 A pass takes the tokens of one prompt's chunk, one token of each decoding request, or both (chunk first): products
 run over all tokens, attention apart for the chunk and for the decodes. Query heads that share a key head stand
@@ -31,6 +34,11 @@ class BlockWeights(NamedTuple):
     mlp_norm: Tensor  # [h]
     gate_up: Tensor  # [2 f, h]
     down: Tensor  # [h, f]
+    input_norm_bias: Tensor | None = None  # [h]; the biases from here on are GPT-2's
+    output_bias: Tensor | None = None  # [h]
+    mlp_norm_bias: Tensor | None = None  # [h]
+    up_bias: Tensor | None = None  # [f]
+    down_bias: Tensor | None = None  # [h]
 
 
 class EndWeights(NamedTuple):
@@ -39,6 +47,7 @@ class EndWeights(NamedTuple):
     embedding: Tensor  # [V, h]
     final_norm: Tensor  # [h]
     head: Tensor  # [V, h]; the embedding itself where the model ties them
+    final_norm_bias: Tensor | None = None  # [h]
 
 
 class Cache(NamedTuple):
@@ -112,6 +121,9 @@ def rotary_tables(card: Architecture, positions: int, device: Any) -> tuple[Tens
     """Cosine and sine [positions, d / 2] in float32; angle = position * theta^(-2 i / d)."""
     import torch
 
+    if card.learned_positions:
+        still = torch.ones(positions, card.head_size // 2, device=device)
+        return still, torch.zeros_like(still)
     frequency = card.rope_theta ** (
         -torch.arange(0, card.head_size, 2, device=device, dtype=torch.float64) / card.head_size
     )
@@ -134,8 +146,13 @@ def random_block(card: Architecture, generator: Any, dtype: Any, device: Any) ->
         qkv_bias=normal(wide) if card.qkv_bias else None,
         output=normal(card.hidden_size, card.attention_width),
         mlp_norm=ones.clone(),
-        gate_up=normal(2 * card.mlp_size, card.hidden_size),
+        gate_up=normal((2 if card.gated else 1) * card.mlp_size, card.hidden_size),
         down=normal(card.hidden_size, card.mlp_size),
+        input_norm_bias=normal(card.hidden_size) if card.biased else None,
+        output_bias=normal(card.hidden_size) if card.biased else None,
+        mlp_norm_bias=normal(card.hidden_size) if card.biased else None,
+        up_bias=normal(card.mlp_size) if card.biased else None,
+        down_bias=normal(card.hidden_size) if card.biased else None,
     )
 
 
@@ -150,7 +167,8 @@ def random_ends(card: Architecture, generator: Any, dtype: Any, device: Any) -> 
 
     embedding = normal()
     ones = torch.ones(card.hidden_size, dtype=dtype, device=device)
-    return EndWeights(embedding, ones, embedding if card.tied_head else normal())
+    bias = torch.zeros_like(ones) if card.biased else None
+    return EndWeights(embedding, ones, embedding if card.tied_head else normal(), bias)
 
 
 def empty_cache(card: Architecture, batch: int, slots: int, dtype: Any, device: Any) -> Cache:
@@ -167,9 +185,10 @@ def block_pass(
 ) -> Tensor:  # fmt: skip
     """The block's output [m, h], written over `hidden`; keys and values go to the caches, always to one place."""
     import torch
-    from torch.nn.functional import linear
+    from torch.nn.functional import gelu, linear
 
-    qkv = linear(kernels.norm(hidden, weights.input_norm, card.norm_epsilon), weights.qkv, weights.qkv_bias)
+    normed = normalised(card, hidden, weights.input_norm, weights.input_norm_bias, kernels)
+    qkv = linear(normed, weights.qkv, weights.qkv_bias)
     parts = []
     if work.chunk_tokens:
         assert chunk_cache is not None
@@ -194,9 +213,25 @@ def block_pass(
         )
         parts.append(decode_attention(card, query, keys, values))
     attended = parts[0] if len(parts) == 1 else torch.cat(parts)
-    hidden.addmm_(attended, weights.output.t())
-    gate_up = linear(kernels.norm(hidden, weights.mlp_norm, card.norm_epsilon), weights.gate_up)
-    return hidden.addmm_(kernels.gated(gate_up), weights.down.t())
+    if weights.output_bias is None:
+        hidden.addmm_(attended, weights.output.t())
+    else:
+        hidden.add_(linear(attended, weights.output, weights.output_bias))
+    normed = normalised(card, hidden, weights.mlp_norm, weights.mlp_norm_bias, kernels)
+    up = linear(normed, weights.gate_up, weights.up_bias)
+    activated = kernels.gated(up) if card.gated else gelu(up, approximate="tanh")
+    if weights.down_bias is None:
+        return hidden.addmm_(activated, weights.down.t())
+    return hidden.add_(linear(activated, weights.down, weights.down_bias))
+
+
+def normalised(card: Architecture, hidden: Tensor, weight: Tensor, bias: Tensor | None, kernels: Kernels) -> Tensor:
+    """RMS norm, or LayerNorm where there is a bias; PyTorch's LayerNorm is one kernel already."""
+    from torch.nn.functional import layer_norm
+
+    if bias is None:
+        return kernels.norm(hidden, weight, card.norm_epsilon)
+    return layer_norm(hidden, (hidden.shape[-1],), weight, bias, card.norm_epsilon)
 
 
 def chunk_attention(card: Architecture, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -235,7 +270,7 @@ def head_pass(card: Architecture, ends: EndWeights, hidden: Tensor, kernels: Ker
     """Logits [m, V]."""
     from torch.nn.functional import linear
 
-    return linear(kernels.norm(hidden, ends.final_norm, card.norm_epsilon), ends.head)
+    return linear(normalised(card, hidden, ends.final_norm, ends.final_norm_bias, kernels), ends.head)
 
 
 def embedding_pass(ends: EndWeights, tokens: Tensor) -> Tensor:

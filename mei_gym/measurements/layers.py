@@ -13,7 +13,7 @@ from mei_gym.architectures import ARCHITECTURES, Architecture
 from mei_gym.measurements import machine
 from mei_gym.measurements.checks import block_errors, refuse_wrong
 from mei_gym.measurements.floor import violation
-from mei_gym.measurements.points import Point, cpu_points, gpu_points, work_amount
+from mei_gym.measurements.points import Point, cpu_points, gpu_points, within_positions, work_amount
 from mei_gym.measurements.provenance import provenance
 from mei_gym.measurements.record import Campaign, Row, slug
 
@@ -83,12 +83,12 @@ class LayersCampaign:
         if device == "cuda":
             self._quiet_attention()
             self.ceilings, self.seen = ceilings.gpu_ceilings()
-            self.points = gpu_points(seed, quick)
+            self.points = within_positions(gpu_points(seed, quick), card)
             self.engine: Any = gpu.GpuEngine(card, self.points, seed, self.ceilings, real)
         else:
             _torch().set_num_threads(1)
             self.ceilings, self.seen = ceilings.cpu_ceilings()
-            self.points = cpu_points(seed, quick)
+            self.points = within_positions(cpu_points(seed, quick), card)
             self.engine = cpu.CpuEngine(card, self.points, seed, self.ceilings, real)
         self.points = [p for p in self.points if p not in self.engine.too_large]
         self.meter: Any = None
@@ -219,7 +219,7 @@ class LayersCampaign:
         if not self.record.noted("idle"):
             self.record.note("idle", power_w=round(self.meter.idle(), 2))
         done = [note["point"] for note in self.record.noted("power")]
-        for point in POWER_POINTS[:1] if self.quick else POWER_POINTS:
+        for point in within_positions(POWER_POINTS[:1] if self.quick else POWER_POINTS, self.card):
             key = [point.phase, point.tokens, point.batch, point.context_tokens]
             if key in done or (deadline is not None and time.monotonic() > deadline):
                 continue

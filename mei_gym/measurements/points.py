@@ -106,6 +106,13 @@ def cpu_points(seed: int, quick: bool, contexts: tuple[int, ...] = (16, 64, 128,
     return [first[i] for i in rng.permutation(len(first))] + again  # a load that drifts favours no kind of point
 
 
+def within_positions(points: list[Point], card: Architecture) -> list[Point]:
+    """The points that a model has positions for; only learned positions come to an end."""
+    most = card.learned_positions
+    ends = ("head", "embedding")
+    return [p for p in points if not most or p.phase in ends or p.chunk_context + p.context_tokens + p.tokens <= most]
+
+
 def work_amount(card: Architecture, point: Point, value_bytes: int) -> tuple[float, float, float]:
     """FLOPs and bytes of a point by the architecture's formulas, and the fewest bytes that must move."""
     w = v = float(value_bytes)
