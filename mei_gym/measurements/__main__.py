@@ -18,11 +18,13 @@ def main(arguments: list[str] | None = None) -> int:
     kinds = parser.add_subparsers(dest="kind", required=True)
     layers = kinds.add_parser("layers", help="times of a model's blocks, embedding and head")
     layers.add_argument("--model", required=True, help="a model of mei_gym.architectures, such as Llama-2-7B")
-    layers.add_argument("--device", required=True, help="cpu (one thread) or cuda")
+    layers.add_argument("--device", required=True, help="cpu or cuda")
     layers.add_argument("--out", type=Path, default=DATA, help="folder of profiles (default: the package's own)")
     layers.add_argument(
         "--weights", type=Path, help="a GGUF file; otherwise random weights (SmolLM2-135M on the CPU: its package)"
     )
+    layers.add_argument("--precision", help="float32 on the CPU, bfloat16 on cuda; or weights of int8 or int4 on cuda")
+    layers.add_argument("--threads", type=int, default=1, help="of the CPU; more than one: wall time")
     layers.add_argument("--quick", action="store_true", help="one point of each kind")
     layers.add_argument(
         "--budget", type=float, metavar="S", help="stop after this many seconds; the same command goes on"
@@ -32,8 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         path = measure_layers(
-            chosen.model, chosen.device, chosen.out, weights=chosen.weights, quick=chosen.quick, budget_s=chosen.budget,
-            seed=chosen.seed, progress=not chosen.quiet,
+            chosen.model, chosen.device, chosen.out, weights=chosen.weights, precision=chosen.precision,
+            threads=chosen.threads, quick=chosen.quick, budget_s=chosen.budget, seed=chosen.seed,
+            progress=not chosen.quiet,
         )  # fmt: skip
     except (ValueError, RecordError, RuntimeError, OSError, ImportError) as error:
         print(error, file=sys.stderr)

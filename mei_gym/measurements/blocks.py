@@ -185,10 +185,10 @@ def block_pass(
 ) -> Tensor:  # fmt: skip
     """The block's output [m, h], written over `hidden`; keys and values go to the caches, always to one place."""
     import torch
-    from torch.nn.functional import gelu, linear
+    from torch.nn.functional import gelu
 
     normed = normalised(card, hidden, weights.input_norm, weights.input_norm_bias, kernels)
-    qkv = linear(normed, weights.qkv, weights.qkv_bias)
+    qkv = product(normed, weights.qkv, weights.qkv_bias)
     parts = []
     if work.chunk_tokens:
         assert chunk_cache is not None
@@ -213,16 +213,31 @@ def block_pass(
         )
         parts.append(decode_attention(card, query, keys, values))
     attended = parts[0] if len(parts) == 1 else torch.cat(parts)
-    if weights.output_bias is None:
-        hidden.addmm_(attended, weights.output.t())
-    else:
-        hidden.add_(linear(attended, weights.output, weights.output_bias))
+    add_product(hidden, attended, weights.output, weights.output_bias)
     normed = normalised(card, hidden, weights.mlp_norm, weights.mlp_norm_bias, kernels)
-    up = linear(normed, weights.gate_up, weights.up_bias)
+    up = product(normed, weights.gate_up, weights.up_bias)
     activated = kernels.gated(up) if card.gated else gelu(up, approximate="tanh")
-    if weights.down_bias is None:
-        return hidden.addmm_(activated, weights.down.t())
-    return hidden.add_(linear(activated, weights.down, weights.down_bias))
+    return add_product(hidden, activated, weights.down, weights.down_bias)
+
+
+def product(x: Tensor, weight: Any, bias: Tensor | None = None) -> Tensor:
+    """x [m, inputs] times a weight [outputs, inputs], a tensor or packed in few bits (`quantised`)."""
+    from torch import Tensor as Plain
+    from torch.nn.functional import linear
+
+    if isinstance(weight, Plain):
+        return linear(x, weight, bias)
+    out = weight.product(x)
+    return out if bias is None else out.add_(bias)
+
+
+def add_product(hidden: Tensor, x: Tensor, weight: Any, bias: Tensor | None = None) -> Tensor:
+    """`hidden` with the product added in place: in one kernel where there is neither bias nor packing."""
+    from torch import Tensor as Plain
+
+    if bias is None and isinstance(weight, Plain):
+        return hidden.addmm_(x, weight.t())
+    return hidden.add_(product(x, weight, bias))
 
 
 def normalised(card: Architecture, hidden: Tensor, weight: Tensor, bias: Tensor | None, kernels: Kernels) -> Tensor:

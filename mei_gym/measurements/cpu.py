@@ -1,4 +1,4 @@
-"""Timing blocks on one CPU thread: float32, CPU time, every block of a chain in turn.
+"""Timing blocks on a CPU: float32, every block of a chain in turn; CPU time of one thread, wall time of several.
 
 A decode writes its keys and values at the same place of a preallocated cache each time, so every repetition finds the
 cache as the first one did. The next block of the chain runs between two uses of a block's weights, as in a real model.
@@ -38,17 +38,18 @@ EMBEDDINGS_IN_LAP = 50  # an embedding is shorter than the clock of CPU time is 
 
 
 class CpuEngine:
-    """A chain of blocks of one architecture on one thread."""
+    """A chain of blocks of one architecture."""
 
-    mode, dtype_name, value_bytes, threads = "cpu", "float32", 4, 1
+    mode, dtype_name, value_bytes, weight_bytes = "cpu", "float32", 4, 4.0
 
     def __init__(
-        self, card: Architecture, points: list[Point], seed: int, ceilings: Ceilings, real: Any = None
+        self, card: Architecture, points: list[Point], seed: int, ceilings: Ceilings, real: Any = None, threads: int = 1
     ) -> None:
         """Random weights unless `real` (weights.RealWeights) is given."""
         import torch
 
-        torch.set_num_threads(1)
+        torch.set_num_threads(threads)
+        self.threads = threads
         self.card, self.ceilings, self.device, self.dtype = card, ceilings, torch.device("cpu"), torch.float32
         self.generator, self.real = torch.Generator().manual_seed(seed), real is not None
         self.kernels = plain_kernels()
@@ -61,10 +62,12 @@ class CpuEngine:
         self.rotary = rotary_tables(card, max(p.context_tokens + p.tokens for p in points) + 2, self.device)
         self.too_large: list[Point] = []
         self.wall_s: float | None = None
-        self.runtime = f"torch scaled_dot_product_attention, {self.kernels.name} small operations, 1 thread"
+        self.runtime = f"torch scaled_dot_product_attention, {self.kernels.name} small operations, {threads} thread" + (
+            "s" if threads > 1 else ""
+        )
 
     def times(self, point: Point, expected_s: float) -> list[tuple[int, Timing]]:
-        """CPU time as [(layer, timing)]; `wall_s` is then the median wall time of one block."""
+        """CPU or wall time as [(layer, timing)]; `wall_s` is then the median wall time of one block."""
         import torch
 
         with torch.inference_mode():
@@ -72,9 +75,10 @@ class CpuEngine:
                 parts = EMBEDDINGS_IN_LAP if point.phase == "embedding" else 1
                 cpu, wall = lap_times([self._end_lap(point, parts)])
                 self.wall_s = float(np.median(wall)) / parts
-                return [(-1, timing(cpu[:, 0]).divided(parts))]
+                told = cpu if self.threads == 1 else wall
+                return [(-1, timing(told[:, 0]).divided(parts))]
             cpu, wall = lap_times(self._block_laps(point))
-        blocks = cpu[:, 1:]  # the first lap restores the input
+        blocks = (cpu if self.threads == 1 else wall)[:, 1:]  # the first lap restores the input
         self.wall_s = float(np.median(wall[:, 1:].mean(axis=1)))
         if not self.real:
             return [(-1, timing(blocks.mean(axis=1)))]

@@ -1,4 +1,4 @@
-"""Timing blocks on an NVIDIA GPU: bf16, one CUDA graph a point, chains of copies that no cache holds."""
+"""Timing blocks on an NVIDIA GPU: bf16 or packed weights, one CUDA graph a point, chains that no cache holds."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from mei_gym.measurements.blocks import (
 from mei_gym.measurements.clock import GRAPH_S, Timing, captured, event_times
 from mei_gym.measurements.floor import Ceilings
 from mei_gym.measurements.points import Point
+from mei_gym.measurements.quantised import KERNELS, QUANTISED, WEIGHT_BYTES, packed_block
 
 CHAIN_OVER_CACHE, LONGEST_CHAIN, SHORTEST_CHAIN = 3, 24, 2  # llm.md, section 8
 LONGEST_GRAPH = 72  # blocks in one graph
@@ -52,8 +53,9 @@ class GpuEngine:
     mode, dtype_name, value_bytes, threads = "graph", "bfloat16", 2, None
 
     def __init__(
-        self, card: Architecture, points: list[Point], seed: int, ceilings: Ceilings, real: Any = None
-    ) -> None:
+        self, card: Architecture, points: list[Point], seed: int, ceilings: Ceilings, real: Any = None,
+        precision: str = "bfloat16",
+    ) -> None:  # fmt: skip
         """Random weights unless `real` (weights.RealWeights) is given; keys and values for the largest point."""
         import torch
 
@@ -64,7 +66,8 @@ class GpuEngine:
             self.kernels: Kernels = fused_kernels()
         except ImportError:
             self.kernels = plain_kernels()
-        block_bytes = self.value_bytes * card.block_matrix_weights
+        self.precision, self.weight_bytes = precision, WEIGHT_BYTES[precision]
+        block_bytes = self.weight_bytes * card.block_matrix_weights
         copies = math.ceil(CHAIN_OVER_CACHE * ceilings.last_level_cache_bytes / block_bytes)
         copies = min(max(copies, SHORTEST_CHAIN), LONGEST_CHAIN)
         self.chain = [self._moved(real.chain[i % len(real.chain)]) if real else self._random() for i in range(copies)]
@@ -83,15 +86,20 @@ class GpuEngine:
         self.too_large = [p for p in points if p not in fits]
         values = max(self._pool_values(p) for p in fits)
         self.pool = torch.empty(values, dtype=self.dtype, device=self.device).normal_(generator=self.generator)
+        products = KERNELS.get(precision, "cuBLAS")
         self.runtime = (
-            f"torch scaled_dot_product_attention (flash), cuBLAS products, {self.kernels.name} small operations"
+            f"torch scaled_dot_product_attention (flash), {products} products, {self.kernels.name} small operations"
         )
 
     def _random(self) -> BlockWeights:
-        return random_block(self.card, self.generator, self.dtype, self.device)
+        return self._packed(random_block(self.card, self.generator, self.dtype, self.device))
 
     def _moved(self, weights: BlockWeights) -> BlockWeights:
-        return BlockWeights._make(None if part is None else part.to(self.device, self.dtype) for part in weights)
+        moved = BlockWeights._make(None if part is None else part.to(self.device, self.dtype) for part in weights)
+        return self._packed(moved)
+
+    def _packed(self, weights: BlockWeights) -> BlockWeights:
+        return packed_block(weights, self.precision) if self.precision in QUANTISED else weights
 
     def _pool_values(self, point: Point) -> int:
         if point.phase in ("head", "embedding"):

@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from mei_gym.architectures import ARCHITECTURES, Architecture
-from mei_gym.measurements import machine
+from mei_gym.measurements import machine, quantised
+from mei_gym.measurements.ceilings import threads_in_words
 from mei_gym.measurements.checks import block_errors, refuse_wrong
 from mei_gym.measurements.floor import violation
-from mei_gym.measurements.points import Point, cpu_points, gpu_points, within_positions, work_amount
+from mei_gym.measurements.points import (
+    Point,
+    cpu_points,
+    gpu_points,
+    quantised_points,
+    within_positions,
+    work_amount,
+)
 from mei_gym.measurements.provenance import provenance
 from mei_gym.measurements.record import Campaign, Row, slug
 
@@ -23,6 +31,13 @@ POWER_POINTS = [Point("prefill", "knot", n) for n in (64, 512, 4096)] + [
     Point("decode", "knot", 1, b, 1024) for b in (1, 16, 64)
 ]
 
+QUANTISED_POWER_POINTS = [
+    Point("prefill", "knot", 512),
+    Point("decode", "knot", 1, 1, 1024),
+    Point("decode", "knot", 1, 16, 1024),
+]
+PRECISIONS = {"cpu": ("float32",), "cuda": ("bfloat16", *quantised.QUANTISED)}  # the first is the default
+
 
 def measure_layers(
     model: str,
@@ -30,6 +45,8 @@ def measure_layers(
     out: Path,
     *,
     weights: Path | None = None,
+    precision: str | None = None,
+    threads: int = 1,
     quick: bool = False,
     budget_s: float | None = None,
     seed: int = 0,
@@ -37,13 +54,23 @@ def measure_layers(
 ) -> Path:
     """Measure a model's blocks, embedding and head into `out/<device-slug>/<model>.csv` and `.json`; the CSV's path.
 
-    `device` is cpu (one thread) or cuda. Real weights: of SmolLM2-135M on the CPU from its package, of any model from
-    `weights`, a GGUF file. `quick` measures one point of each kind. `budget_s` stops between two points; the same call
-    then goes on where it stopped. Raises ValueError, RecordError or RuntimeError, each in one sentence.
+    `device` is cpu (one thread, or `threads`) or cuda. `precision` is float32 on the CPU and bfloat16 on cuda; int8
+    and int4 are weights packed so, where the runtime has a kernel for them, and go to `<model>.<precision>.csv`.
+    Real weights: of SmolLM2-135M on the CPU from its package, of any model from `weights`, a GGUF file. `quick`
+    measures one point of each kind. `budget_s` stops between two points; the same call then goes on where it stopped.
+    Raises ValueError, RecordError or RuntimeError, each in one sentence.
     """
     card = architecture_named(model)
     if device not in DEVICES:
         raise ValueError(f"device {device!r} cannot be measured; there are {' and '.join(DEVICES)}")
+    precision = precision or PRECISIONS[device][0]
+    if precision not in PRECISIONS[device]:
+        known = ", ".join(PRECISIONS[device])
+        raise ValueError(f"precision {precision!r} cannot be measured on {device!r}; there is {known}")
+    if device == "cuda" and threads != 1:
+        raise ValueError(f"{threads} threads are for the device 'cpu'; leave them out for 'cuda'")
+    if not 1 <= threads <= (os.cpu_count() or 1):
+        raise ValueError(f"{threads} threads cannot be measured; this machine has {os.cpu_count()} cores")
     if budget_s is not None and not budget_s > 0.0:
         raise ValueError(f"a budget of {budget_s} s measures nothing; give a positive number of seconds")
     torch = _torch()
@@ -51,8 +78,10 @@ def measure_layers(
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda' needs an NVIDIA GPU that PyTorch sees; there is none, so measure 'cpu'")
     with torch.inference_mode():
-        campaign = LayersCampaign(card, device, Path(out), weights, quick, seed, progress)
+        campaign = LayersCampaign(card, device, Path(out), weights, precision, threads, quick, seed, progress)
         campaign.measure(None if budget_s is None else started + budget_s)
+        if not quick and not campaign.stopped_with and precision not in quantised.QUANTISED:
+            campaign.measure_loading()
         return campaign.finish()
 
 
@@ -70,10 +99,16 @@ class LayersCampaign:
     """Everything one campaign holds between its first ceiling and its last row."""
 
     def __init__(
-        self, card: Architecture, device: str, out: Path, weights: Path | None, quick: bool, seed: int, progress: bool
-    ) -> None:
+        self, card: Architecture, device: str, out: Path, weights: Path | None, precision: str, threads: int,
+        quick: bool, seed: int, progress: bool,
+    ) -> None:  # fmt: skip
         """Measure ceilings, build the chain, check the block, open or resume the record."""
         from mei_gym.measurements import ceilings, cpu, gpu
+
+        self.precision, self.threads = precision, threads
+        self.kernel_error = (
+            quantised.refuse_without_kernel(precision, "cuda") if precision in quantised.QUANTISED else None
+        )
 
         self.card, self.device, self.progress, self.seed, self.quick = card, device, progress, seed, quick
         self.load_before = machine.load_average()
@@ -83,20 +118,22 @@ class LayersCampaign:
         if device == "cuda":
             self._quiet_attention()
             self.ceilings, self.seen = ceilings.gpu_ceilings()
-            self.points = within_positions(gpu_points(seed, quick), card)
-            self.engine: Any = gpu.GpuEngine(card, self.points, seed, self.ceilings, real)
+            points = quantised_points(seed) if precision in quantised.QUANTISED else gpu_points(seed, quick)
+            self.points = within_positions(points, card)
+            self.engine: Any = gpu.GpuEngine(card, self.points, seed, self.ceilings, real, precision)
         else:
-            _torch().set_num_threads(1)
-            self.ceilings, self.seen = ceilings.cpu_ceilings()
+            _torch().set_num_threads(threads)
+            self.ceilings, self.seen = ceilings.cpu_ceilings(threads)
             self.points = within_positions(cpu_points(seed, quick), card)
-            self.engine = cpu.CpuEngine(card, self.points, seed, self.ceilings, real)
+            self.engine = cpu.CpuEngine(card, self.points, seed, self.ceilings, real, threads)
         self.points = [p for p in self.points if p not in self.engine.too_large]
         self.meter: Any = None
         self.no_power = "not asked for"
         self.errors = block_errors(card, self.engine.chain[0], self.engine.kernels)
         refuse_wrong(self.errors)
         self.described = self._describe_device()
-        self.record = Campaign(out / self.described["slug"], slug(card.name), self._identity())
+        file = slug(card.name) + (f".{precision}" if precision in quantised.QUANTISED else "")
+        self.record = Campaign(out / self.described["slug"], file, self._identity())
         if progress and self.record.resumed:
             print(f"resumed after {self.record.resumed} rows", file=sys.stderr)
 
@@ -123,7 +160,7 @@ class LayersCampaign:
                 "multiprocessors": found.multi_processor_count,
             }
         information = machine.cpu_information()
-        name = information["name"] + (", one thread" if self.engine.threads == 1 else "")
+        name = f"{information['name']}, {threads_in_words(self.threads)}"
         return {
             "slug": machine.cpu_slug(information, self.engine.threads),
             "name": name,
@@ -137,6 +174,7 @@ class LayersCampaign:
             "model": self.card.name,
             "device": self.described["slug"],
             "dtype": self.engine.dtype_name,
+            "precision": self.precision,
             "weights": self.weights_name,
             "runtime": self.engine.runtime,
             "versions": machine.versions(),
@@ -168,7 +206,7 @@ class LayersCampaign:
         return done or any(note["point"] == [point.phase, *key] for note in self.record.noted("refused"))
 
     def _measure_point(self, point: Point) -> None:
-        flops, moved, least = work_amount(self.card, point, self.engine.value_bytes)
+        flops, moved, least = work_amount(self.card, point, self.engine.value_bytes, self.engine.weight_bytes)
         expected_s = flops / (0.6 * self.ceilings.flops) + moved / (0.8 * self.ceilings.bandwidth_bytes_per_s) + 1.5e-5
         times, rows = self.engine.times(point, expected_s), []
         for layer, spread in times:
@@ -196,7 +234,7 @@ class LayersCampaign:
         if self.device != "cpu" or self.ceilings_left == 0:
             return False
         self.ceilings_left -= 1
-        again, seen = ceilings.cpu_ceilings()
+        again, seen = ceilings.cpu_ceilings(self.threads)
         self.seen = {name: max(value, self.seen[name]) for name, value in seen.items()}
         self.ceilings = self.ceilings._replace(
             flops=max(self.ceilings.flops, again.flops),
@@ -219,7 +257,11 @@ class LayersCampaign:
         if not self.record.noted("idle"):
             self.record.note("idle", power_w=round(self.meter.idle(), 2))
         done = [note["point"] for note in self.record.noted("power")]
-        for point in within_positions(POWER_POINTS[:1] if self.quick else POWER_POINTS, self.card):
+        if self.precision in quantised.QUANTISED:
+            points = QUANTISED_POWER_POINTS
+        else:
+            points = POWER_POINTS[:1] if self.quick else POWER_POINTS
+        for point in within_positions(points, self.card):
             key = [point.phase, point.tokens, point.batch, point.context_tokens]
             if key in done or (deadline is not None and time.monotonic() > deadline):
                 continue
@@ -234,7 +276,7 @@ class LayersCampaign:
             return {**found, "sustained_s": found["sustained_s"] / (len(laps) - 1)}
         from mei_gym.measurements.clock import captured
 
-        flops, moved, _ = work_amount(self.card, point, self.engine.value_bytes)
+        flops, moved, _ = work_amount(self.card, point, self.engine.value_bytes, self.engine.weight_bytes)
         expected_s = flops / (0.6 * self.ceilings.flops) + moved / (0.8 * self.ceilings.bandwidth_bytes_per_s)
         ready = self.engine.prepare(point, expected_s)
         graph = captured(ready.run)
@@ -245,6 +287,15 @@ class LayersCampaign:
 
         found = self.meter.loaded(enqueue, expected_s * ready.parts)
         return {**found, "sustained_s": found["sustained_s"] / ready.parts}
+
+    def measure_loading(self) -> None:
+        """Times of a block's bytes from disk to memory to the GPU, once a campaign."""
+        if not self.record.noted("loading"):
+            from mei_gym.measurements.loading import load_times
+
+            self._say("loading", end="\n")
+            block = self.engine.weight_bytes * self.card.block_matrix_weights
+            self.record.note("loading", rows=load_times(block, self.device == "cuda"))
 
     def finish(self) -> Path:
         """Write CSV and JSON; after a budget's end the partial files stay, so that the same call goes on."""

@@ -113,9 +113,24 @@ def within_positions(points: list[Point], card: Architecture) -> list[Point]:
     return [p for p in points if not most or p.phase in ends or p.chunk_context + p.context_tokens + p.tokens <= most]
 
 
-def work_amount(card: Architecture, point: Point, value_bytes: int) -> tuple[float, float, float]:
+def quantised_points(seed: int) -> list[Point]:
+    """Points of a block with packed weights: what differs from 16 bits, not all of it again."""
+    tokens = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+    prefill = [Point("prefill", "knot", n) for n in tokens]
+    decode = [Point("decode", "knot", 1, b, c) for b in (1, 2, 4, 8, 16, 32, 64) for c in (256, 1024, 4096)]
+    rng = np.random.default_rng(seed)
+    heldout = [Point("prefill", "heldout", n) for n in _draw(rng, 2, 1023, 6, set(tokens))]
+    pairs = {(int(round(2 ** rng.uniform(0, 6))), int(round(2 ** rng.uniform(8, 12)))) for _ in range(6)}
+    heldout += [Point("decode", "heldout", 1, b, c) for b, c in sorted(pairs)]
+    return prefill + decode + heldout + [p._replace(role="repeat") for p in prefill[::3] + decode[4::7]]
+
+
+def work_amount(
+    card: Architecture, point: Point, value_bytes: float, weight_bytes: float | None = None
+) -> tuple[float, float, float]:
     """FLOPs and bytes of a point by the architecture's formulas, and the fewest bytes that must move."""
-    w = v = float(value_bytes)
+    v = float(value_bytes)
+    w = v if weight_bytes is None else weight_bytes
     tokens, batch, context = point.tokens, point.batch, point.context_tokens
     matrices, kv = w * card.block_matrix_weights, 2.0 * v * card.kv_width
     if point.phase == "embedding":

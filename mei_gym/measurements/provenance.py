@@ -29,7 +29,8 @@ def provenance(campaign: LayersCampaign) -> dict[str, Any]:
         "weights": campaign.weights_name,
         "architecture": campaign.card._asdict(),
         "dtype": engine.dtype_name,
-        "weight_bytes_per_value": engine.value_bytes,
+        "precision": campaign.precision,
+        "weight_bytes_per_value": engine.weight_bytes,
         "value_bytes": engine.value_bytes,
         "runtime": engine.runtime,
         "versions": machine.versions(),
@@ -52,6 +53,8 @@ def provenance(campaign: LayersCampaign) -> dict[str, Any]:
         "memory": _memory(campaign),
         "mixed": {"chunk_context_by_context_tokens": {str(k): v for k, v in CHUNK_CONTEXT.items()}},
         "refused": record.noted("refused"),
+        "kernel_error": campaign.kernel_error,
+        "loading": [row for note in record.noted("loading") for row in note["rows"]],
         "not_measured": {
             "too_large": [list(point) for point in engine.too_large],
             "left_by_budget": campaign.stopped_with,

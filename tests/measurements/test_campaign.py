@@ -20,7 +20,7 @@ GENEROUS = Ceilings(1e18, 1e18, 1e6, "invented")
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     monkeypatch.setitem(ARCHITECTURES, TINY.name, TINY)
-    monkeypatch.setattr(ceilings, "cpu_ceilings", lambda: (GENEROUS, {}))
+    monkeypatch.setattr(ceilings, "cpu_ceilings", lambda threads=1: (GENEROUS, {}))
     monkeypatch.setattr(clock, "CPU_REPEATS", (5, 6))
 
 
@@ -77,7 +77,7 @@ def test_a_spent_budget_leaves_a_usable_profile_and_goes_on_later(tmp_path):
 
 def test_rows_below_the_physical_floor_are_reported_and_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        ceilings, "cpu_ceilings", lambda: (Ceilings(1.0, 1e18, 1e6, "a device that computes nothing"), {})
+        ceilings, "cpu_ceilings", lambda threads=1: (Ceilings(1.0, 1e18, 1e6, "a device that computes nothing"), {})
     )
     path = measured(tmp_path)
     assert {line.split(",")[0] for line in path.read_text().splitlines()[1:]} == {"embedding"}
@@ -108,7 +108,7 @@ def test_cuda_without_a_gpu_is_refused(tmp_path, capsys):
 
 def test_a_ceiling_taken_while_the_machine_was_busy_is_taken_again_before_a_row_is_refused(tmp_path, monkeypatch):
     seen = iter([(Ceilings(1.0, 1e18, 1e6, "busy"), {"matmul_flops": 1.0}), (GENEROUS, {"matmul_flops": 1e18})])
-    monkeypatch.setattr(ceilings, "cpu_ceilings", lambda: next(seen))
+    monkeypatch.setattr(ceilings, "cpu_ceilings", lambda threads=1: next(seen))
     card = json.loads(measured(tmp_path).with_suffix(".json").read_text())
     assert card["refused"] == []
     assert card["ceilings"]["flops"] == card["ceilings"]["seen"]["matmul_flops"] == 1e18
