@@ -72,14 +72,17 @@ class Fit(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _fit_cached(device: str, model: str, csv_sha256: str) -> Fit:
-    return fit_profile(load_profile(device, model))
+def _fit_cached(device: str, model: str, precision: str, csv_sha256: str) -> Fit:
+    return fit_profile(load_profile(device, model, precision))
 
 
-def fit(device: str, model: str) -> Fit:
-    """The fit of a measured device and model; computed once a process for each content of the file."""
-    profile = load_profile(device, model)
-    return _fit_cached(profile.card.device.slug, profile.card.model, profile.card.csv_sha256)
+def fit(device: str, model: str, precision: str = "") -> Fit:
+    """The fit of a measured device and model; computed once a process for each content of the file.
+
+    With a `precision`, of blocks alone: embedding and head are not packed, so their knots are empty.
+    """
+    profile = load_profile(device, model, precision)
+    return _fit_cached(profile.card.device.slug, profile.card.model, precision, profile.card.csv_sha256)
 
 
 def fit_profile(profile: Profile) -> Fit:

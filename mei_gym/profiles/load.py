@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from mei_gym.architectures import ARCHITECTURES, Architecture
-from mei_gym.profiles.schema import COLUMNS, FLOAT_COLUMNS, PHASES, ROLES, SCHEMA, DeviceCard, ProfileCard
+from mei_gym.profiles.schema import COLUMNS, FLOAT_COLUMNS, PACKED, PHASES, ROLES, SCHEMA, DeviceCard, ProfileCard
 
 DATA = Path(__file__).parent / "data"
 CARDS = "devices"  # the folder of cards inside each folder of profiles
@@ -87,8 +87,18 @@ def devices() -> list[str]:
 
 def models(device: str) -> list[str]:
     """Slugs of the models measured on a device; a device derived from a card serves every architecture."""
+    return sorted(slug for slug in _profiles(device) if not slug.endswith(tuple(f".{name}" for name in PACKED)))
+
+
+def precisions(device: str, model: str) -> tuple[str, ...]:
+    """Precisions below 16 bits that a model was measured with on a device, besides its profile."""
+    found = _profiles(device)
+    return tuple(name for name in PACKED if f"{slug_of(model)}.{name}" in found)
+
+
+def _profiles(device: str) -> set[str]:
     found = {path.stem for folder in folders() for path in (folder / device).glob("*.json")}
-    return sorted(slug for slug in found if find_file(device, f"{slug}.csv") is not None)
+    return {slug for slug in found if find_file(device, f"{slug}.csv") is not None}
 
 
 def load_card(device: str) -> DeviceCard:
@@ -99,15 +109,26 @@ def load_card(device: str) -> DeviceCard:
     return _validated(DeviceCard, checked_json(path), path)
 
 
-def load_profile(device: str, model: str) -> Profile:
-    """The measured profile of a device and model, checked against its hash and the physical floors."""
+def load_profile(device: str, model: str, precision: str = "") -> Profile:
+    """The measured profile of a device and model, checked against its hash and the physical floors.
+
+    `precision` is int8 or int4 for packed weights; empty for the device's own, bfloat16 or float32.
+    """
+    if precision not in ("", *PACKED):
+        raise ProfileError(f"no precision {precision!r}; there are {', '.join(PACKED)}, and '' for the device's own")
     slug = slug_of(model)
-    card_path, csv_path = find_file(device, f"{slug}.json"), find_file(device, f"{slug}.csv")
+    file = f"{slug}.{precision}" if precision else slug
+    card_path, csv_path = find_file(device, f"{file}.json"), find_file(device, f"{file}.csv")
     if card_path is None or csv_path is None:
         if device not in devices():
             raise ProfileError(f"no device {device!r}{nearest(device, devices())}")
+        if precision and slug in models(device):
+            known = ", ".join(precisions(device, model)) or "none below 16 bits"
+            raise ProfileError(f"no profile of {model!r} in {precision} on {device}; there is {known}")
         raise ProfileError(f"no profile of model {model!r} on {device}{nearest(slug, models(device))}")
     card = _validated(ProfileCard, checked_json(card_path), card_path)
+    if (card.precision if card.precision in PACKED else "") != precision:
+        raise ProfileError(f"{card_path.name} says precision {card.precision!r}, its name says {precision!r}")
     content = file_content(csv_path)
     digest = hashlib.sha256(content).hexdigest()
     if digest != card.csv_sha256:

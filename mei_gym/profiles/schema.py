@@ -15,6 +15,7 @@ SCHEMA = 1  # of profiles and cards; a file of another schema is refused
 
 PHASES = ("embedding", "prefill", "decode", "head", "mixed")
 ROLES = ("knot", "heldout", "repeat")
+PACKED = ("int8", "int4")  # precisions of weights below 16 bits, each in a file of its own
 COLUMNS = (
     "phase",  # one of PHASES
     "layer",  # index of a real model's block; -1: one architecture-shaped block, or not a block
@@ -82,7 +83,8 @@ class ProfileCard(Provenance):
     device: MeasuredDevice
     model: str
     weights: str
-    dtype: str
+    dtype: str  # of activations; of weights too unless `precision` says otherwise
+    precision: str = ""  # int8 or int4: packed weights; else that of dtype, or not said
     weight_bytes_per_value: PositiveFloat
     value_bytes: PositiveFloat
     date: str
