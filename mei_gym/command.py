@@ -114,6 +114,14 @@ def layers(
     device: Annotated[str, typer.Option(help="cpu or cuda.")],
     out: Annotated[Path, typer.Option(help="Folder of the profile.")] = Path("profiles"),
     weights: Annotated[Path | None, typer.Option(help="A GGUF file with the model's weights.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Of weights: float32 on cpu; bfloat16, int8 or int4 on cuda.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of the CPU; more than one: wall time.")] = 1,
+    points: Annotated[str, typer.Option(help="full, or core: about half of them, for large models on cuda.")] = "full",
+    loading: Annotated[
+        bool | None, typer.Option(help="Times from disk to memory to GPU; by default once a device.")
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="One point of each kind: a trial, not a profile to publish.")
     ] = False,
@@ -125,7 +133,11 @@ def layers(
     known("device", device, ["cpu", "cuda"])
     from mei_gym.measurements.layers import measure_layers
 
-    typer.echo(measure_layers(model, device, out, weights=weights, quick=quick, budget_s=budget))
+    path = measure_layers(
+        model, device, out, weights=weights, precision=precision, threads=threads, points=points, loading=loading,
+        quick=quick, budget_s=budget,
+    )  # fmt: skip
+    typer.echo(path)
 
 
 @app.command()

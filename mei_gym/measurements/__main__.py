@@ -25,6 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     layers.add_argument("--precision", help="float32 on the CPU, bfloat16 on cuda; or weights of int8 or int4 on cuda")
     layers.add_argument("--threads", type=int, default=1, help="of the CPU; more than one: wall time")
+    layers.add_argument("--points", default="full", help="full, or core: about half of them, for large models on cuda")
+    layers.add_argument(
+        "--loading",
+        action=argparse.BooleanOptionalAction,
+        help="times from disk to memory to GPU (default: where no other profile of the device has them)",
+    )
     layers.add_argument("--quick", action="store_true", help="one point of each kind")
     layers.add_argument(
         "--budget", type=float, metavar="S", help="stop after this many seconds; the same command goes on"
@@ -35,8 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         path = measure_layers(
             chosen.model, chosen.device, chosen.out, weights=chosen.weights, precision=chosen.precision,
-            threads=chosen.threads, quick=chosen.quick, budget_s=chosen.budget, seed=chosen.seed,
-            progress=not chosen.quiet,
+            threads=chosen.threads, points=chosen.points, loading=chosen.loading,
+            quick=chosen.quick, budget_s=chosen.budget, seed=chosen.seed, progress=not chosen.quiet,
         )  # fmt: skip
     except (ValueError, RecordError, RuntimeError, OSError, ImportError) as error:
         print(error, file=sys.stderr)

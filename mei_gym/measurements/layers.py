@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import sys
 import time
@@ -16,6 +17,7 @@ from mei_gym.measurements.checks import block_errors, refuse_wrong
 from mei_gym.measurements.floor import violation
 from mei_gym.measurements.points import (
     Point,
+    core_points,
     cpu_points,
     gpu_points,
     quantised_points,
@@ -30,12 +32,13 @@ CEILINGS_AGAIN = 3  # how often a campaign measures a shared CPU's ceilings agai
 POWER_POINTS = [Point("prefill", "knot", n) for n in (64, 512, 4096)] + [
     Point("decode", "knot", 1, b, 1024) for b in (1, 16, 64)
 ]
-
+CORE_POWER_POINTS = [POWER_POINTS[i] for i in (1, 2, 3, 5)]
 QUANTISED_POWER_POINTS = [
     Point("prefill", "knot", 512),
     Point("decode", "knot", 1, 1, 1024),
     Point("decode", "knot", 1, 16, 1024),
 ]
+POINT_SETS = ("full", "core")
 PRECISIONS = {"cpu": ("float32",), "cuda": ("bfloat16", *quantised.QUANTISED)}  # the first is the default
 
 
@@ -47,6 +50,8 @@ def measure_layers(
     weights: Path | None = None,
     precision: str | None = None,
     threads: int = 1,
+    points: str = "full",
+    loading: bool | None = None,
     quick: bool = False,
     budget_s: float | None = None,
     seed: int = 0,
@@ -56,6 +61,8 @@ def measure_layers(
 
     `device` is cpu (one thread, or `threads`) or cuda. `precision` is float32 on the CPU and bfloat16 on cuda; int8
     and int4 are weights packed so, where the runtime has a kernel for them, and go to `<model>.<precision>.csv`.
+    `points` core is about half of full, for large models on cuda in bfloat16. `loading` times disk and host copies;
+    None: where no other profile of the device in `out` has them.
     Real weights: of SmolLM2-135M on the CPU from its package, of any model from `weights`, a GGUF file. `quick`
     measures one point of each kind. `budget_s` stops between two points; the same call then goes on where it stopped.
     Raises ValueError, RecordError or RuntimeError, each in one sentence.
@@ -71,6 +78,10 @@ def measure_layers(
         raise ValueError(f"{threads} threads are for the device 'cpu'; leave them out for 'cuda'")
     if not 1 <= threads <= (os.cpu_count() or 1):
         raise ValueError(f"{threads} threads cannot be measured; this machine has {os.cpu_count()} cores")
+    if points not in POINT_SETS:
+        raise ValueError(f"no points {points!r}; there are {' and '.join(POINT_SETS)}")
+    if points == "core" and (device, precision) != ("cuda", "bfloat16"):
+        raise ValueError(f"points 'core' are for 'cuda' in bfloat16; {device!r} in {precision} has 'full' alone")
     if budget_s is not None and not budget_s > 0.0:
         raise ValueError(f"a budget of {budget_s} s measures nothing; give a positive number of seconds")
     torch = _torch()
@@ -78,9 +89,9 @@ def measure_layers(
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda' needs an NVIDIA GPU that PyTorch sees; there is none, so measure 'cpu'")
     with torch.inference_mode():
-        campaign = LayersCampaign(card, device, Path(out), weights, precision, threads, quick, seed, progress)
+        campaign = LayersCampaign(card, device, Path(out), weights, precision, threads, points, quick, seed, progress)
         campaign.measure(None if budget_s is None else started + budget_s)
-        if not quick and not campaign.stopped_with and precision not in quantised.QUANTISED:
+        if loading or (loading is None and not (quick or campaign.stopped_with or campaign.loading_is_known())):
             campaign.measure_loading()
         return campaign.finish()
 
@@ -100,12 +111,12 @@ class LayersCampaign:
 
     def __init__(
         self, card: Architecture, device: str, out: Path, weights: Path | None, precision: str, threads: int,
-        quick: bool, seed: int, progress: bool,
+        points: str, quick: bool, seed: int, progress: bool,
     ) -> None:  # fmt: skip
         """Measure ceilings, build the chain, check the block, open or resume the record."""
         from mei_gym.measurements import ceilings, cpu, gpu
 
-        self.precision, self.threads = precision, threads
+        self.precision, self.threads, self.point_set = precision, threads, points
         self.kernel_error = (
             quantised.refuse_without_kernel(precision, "cuda") if precision in quantised.QUANTISED else None
         )
@@ -118,8 +129,7 @@ class LayersCampaign:
         if device == "cuda":
             self._quiet_attention()
             self.ceilings, self.seen = ceilings.gpu_ceilings()
-            points = quantised_points(seed) if precision in quantised.QUANTISED else gpu_points(seed, quick)
-            self.points = within_positions(points, card)
+            self.points = within_positions(self._gpu_points(), card)
             self.engine: Any = gpu.GpuEngine(card, self.points, seed, self.ceilings, real, precision)
         else:
             _torch().set_num_threads(threads)
@@ -136,6 +146,13 @@ class LayersCampaign:
         self.record = Campaign(out / self.described["slug"], file, self._identity())
         if progress and self.record.resumed:
             print(f"resumed after {self.record.resumed} rows", file=sys.stderr)
+
+    def _gpu_points(self) -> list[Point]:
+        if self.precision in quantised.QUANTISED:
+            return quantised_points(self.seed)
+        if self.point_set == "core" and not self.quick:
+            return core_points(self.seed)
+        return gpu_points(self.seed, self.quick)
 
     def _quiet_attention(self) -> None:
         """Flash attention only, so that a profile names one kernel."""
@@ -260,7 +277,7 @@ class LayersCampaign:
         if self.precision in quantised.QUANTISED:
             points = QUANTISED_POWER_POINTS
         else:
-            points = POWER_POINTS[:1] if self.quick else POWER_POINTS
+            points = POWER_POINTS[:1] if self.quick else CORE_POWER_POINTS if self.point_set == "core" else POWER_POINTS
         for point in within_positions(points, self.card):
             key = [point.phase, point.tokens, point.batch, point.context_tokens]
             if key in done or (deadline is not None and time.monotonic() > deadline):
@@ -288,6 +305,11 @@ class LayersCampaign:
         found = self.meter.loaded(enqueue, expected_s * ready.parts)
         return {**found, "sustained_s": found["sustained_s"] / ready.parts}
 
+    def loading_is_known(self) -> bool:
+        """Whether another profile of this device, in the same folder, has times of loading."""
+        others = set(self.record.csv_path.parent.glob("*.json")) - {self.record.json_path}
+        return any(json.loads(path.read_text(encoding="utf-8")).get("loading") for path in others)
+
     def measure_loading(self) -> None:
         """Times of a block's bytes from disk to memory to the GPU, once a campaign."""
         if not self.record.noted("loading"):
@@ -295,7 +317,8 @@ class LayersCampaign:
 
             self._say("loading", end="\n")
             block = self.engine.weight_bytes * self.card.block_matrix_weights
-            self.record.note("loading", rows=load_times(block, self.device == "cuda"))
+            rows, disk = load_times(block, self.device == "cuda")
+            self.record.note("loading", rows=rows, disk=disk)
 
     def finish(self) -> Path:
         """Write CSV and JSON; after a budget's end the partial files stay, so that the same call goes on."""

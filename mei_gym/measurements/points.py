@@ -21,6 +21,9 @@ CPU_SMALL = (1, 2, 3, 4, 6, 7, 9, 10, 12, 13, 15, 16)  # one thread: products ge
 PREFILL_SMALL = (1, 2, 4, 8, 16, 24, 32, 40, 48, 56, 64)
 DECODE_BATCHES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256)
 DECODE_CONTEXTS = (16, 128, 256, 512, 1024, 1536, 2048, 4096)
+CORE_ABOVE_1024 = (1536, 1537, 2048, 2049, 3072, 3073, 4096)
+CORE_BATCHES, CORE_CONTEXTS = (1, 4, 16, 32, 64, 128), (128, 512, 1024, 2048, 4096)
+CORE_HEADS, CORE_EMBEDDINGS = (1, 4, 16, 64, 128, 256), (1, 64, 1024, 4096)
 
 
 class Point(NamedTuple):
@@ -76,6 +79,23 @@ def gpu_points(seed: int, quick: bool) -> list[Point]:
     heldout += [Point("embedding", "heldout", n) for n in _draw(rng, 2, 4095, 3, {p.tokens for p in embedding})]
     again = [p._replace(role="repeat") for p in (prefill[::9] + decode[5::10] + head[::5])]
     return prefill + decode + head + embedding + heldout + later + mixed + again
+
+
+def core_points(seed: int) -> list[Point]:
+    """About half of `gpu_points`, for large models: fewer knots, the same held-out points."""
+
+    def kept(point: Point) -> bool:
+        if point.phase == "mixed":
+            return point.batch in (8, 64)
+        if point.role == "heldout":
+            return True
+        if point.phase == "prefill":
+            return point.tokens <= 1025 or point.tokens in CORE_ABOVE_1024
+        if point.phase == "decode":
+            return point.batch in CORE_BATCHES and point.context_tokens in CORE_CONTEXTS
+        return point.tokens in (CORE_HEADS if point.phase == "head" else CORE_EMBEDDINGS)
+
+    return [point for point in gpu_points(seed, False) if kept(point)]
 
 
 def cpu_points(seed: int, quick: bool, contexts: tuple[int, ...] = (16, 64, 128, 256, 512, 1024, 2048)) -> list[Point]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mei_gym.measurements import machine
+from mei_gym.measurements.ceilings import clock_name
 from mei_gym.measurements.points import CHUNK_CONTEXT, Point
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def provenance(campaign: LayersCampaign) -> dict[str, Any]:
         "mixed": {"chunk_context_by_context_tokens": {str(k): v for k, v in CHUNK_CONTEXT.items()}},
         "refused": record.noted("refused"),
         "kernel_error": campaign.kernel_error,
+        "points": campaign.point_set,
+        "clock": clock_of(campaign),
         "loading": [row for note in record.noted("loading") for row in note["rows"]],
+        "loading_disk": next((note.get("disk") for note in record.noted("loading")), None),
         "not_measured": {
             "too_large": [list(point) for point in engine.too_large],
             "left_by_budget": campaign.stopped_with,
@@ -66,6 +70,11 @@ def provenance(campaign: LayersCampaign) -> dict[str, Any]:
         medians = [[*note["point"], note["wall_s"], note["cpu_s"]] for note in wall]
         said["wall"] = {"columns": columns, "medians": medians}
     return said
+
+
+def clock_of(campaign: LayersCampaign) -> str:
+    """What measured the times of the rows."""
+    return "CUDA events" if campaign.device == "cuda" else clock_name(campaign.threads)
 
 
 def _power(campaign: LayersCampaign) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def refuse_without_kernel(precision: str, device: Any) -> float:
     try:
         error = product_error(precision, device)
     except (RuntimeError, NotImplementedError) as reason:
-        first = str(reason).splitlines()[0]
+        first = str(reason).splitlines()[0].split(". ")[0]
         raise ValueError(f"precision {precision!r} has no kernel in this runtime on {device}: {first}") from None
     if not error < LARGEST_ERROR:
         raise RuntimeError(

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mei_gym.architectures import ARCHITECTURES, Architecture  # noqa: E402
-from mei_gym.measurements import ceilings, clock, cpu, layers  # noqa: E402
+from mei_gym.measurements import ceilings, clock, cpu, layers, loading, points  # noqa: E402
 from mei_gym.measurements.__main__ import main  # noqa: E402
 from mei_gym.measurements.floor import Ceilings  # noqa: E402
 from mei_gym.measurements.layers import measure_layers  # noqa: E402
@@ -112,3 +112,48 @@ def test_a_ceiling_taken_while_the_machine_was_busy_is_taken_again_before_a_row_
     card = json.loads(measured(tmp_path).with_suffix(".json").read_text())
     assert card["refused"] == []
     assert card["ceilings"]["flops"] == card["ceilings"]["seen"]["matmul_flops"] == 1e18
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"precision": "int4"}, "precision 'int4' cannot be measured on 'cpu'; there is float32"),
+        ({"threads": 0}, "0 threads cannot be measured"),
+        ({"points": "half"}, "no points 'half'; there are full and core"),
+        ({"points": "core"}, "points 'core' are for 'cuda' in bfloat16"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_sentence(tmp_path, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        measured(tmp_path, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_threads_are_a_device_of_their_own_timed_by_the_wall(tmp_path, monkeypatch):
+    monkeypatch.setattr(layers.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
+    one, two = (measured(tmp_path, threads=threads) for threads in (1, 2))
+    assert one.parent.name.removesuffix("1t") == two.parent.name.removesuffix("2t")
+    said = [json.loads(path.with_suffix(".json").read_text()) for path in (one, two)]
+    assert [card["clock"] for card in said] == ["CPU time", "wall time"]
+    assert said[1]["device"]["name"].endswith("two threads")
+    assert said[1]["device"]["threads"] == 2
+    assert said[1]["runtime"].endswith("2 threads")
+
+
+def test_loading_is_timed_once_a_device(tmp_path, monkeypatch):
+    calls = []
+
+    def load_times(size, cuda):
+        calls.append(size)
+        return [{"path": "a"}], {"what": "b"}
+
+    monkeypatch.setattr(loading, "load_times", load_times)
+    path = measured(tmp_path, loading=True)
+    assert json.loads(path.with_suffix(".json").read_text())["loading"] == [{"path": "a"}]
+    assert calls == [4.0 * TINY.block_matrix_weights]
+    other = TINY._replace(name="Tiny-Other")
+    monkeypatch.setitem(ARCHITECTURES, other.name, other)
+    monkeypatch.setattr(layers, "cpu_points", lambda seed, quick: points.cpu_points(seed, True))
+    measure_layers("tiny-other", "cpu", tmp_path, progress=False)
+    assert len(calls) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from mei_gym.architectures import ARCHITECTURES
-from mei_gym.measurements.points import Point, cpu_points, gpu_points, work_amount
+from mei_gym.measurements.points import Point, core_points, cpu_points, gpu_points, quantised_points, work_amount
 
 LLAMA = ARCHITECTURES["Llama-2-7B"]
 
@@ -56,3 +56,28 @@ def test_the_work_of_a_mixed_pass_reads_the_weights_once():
 def test_a_decode_must_at_least_read_the_weights_and_the_cache():
     least = work_amount(LLAMA, Point("decode", "knot", 1, 4, 1000), 2)[2]
     assert least == 2 * LLAMA.block_matrix_weights + 4 * 1000 * 16384  # 16 KiB a token: costs.md, section 2
+
+
+def test_core_points_are_half_of_the_full_and_hold_out_the_same():
+    full, core = gpu_points(0, False), core_points(0)
+    assert set(core) < set(full)
+    assert 130 <= len(core) <= 170
+
+    def held(points):
+        return {p for p in points if p.role == "heldout" and p.phase != "mixed"}
+
+    assert held(core) == held(full)
+
+
+def test_a_repeat_of_the_core_is_a_knot_of_the_core():
+    core = core_points(0)
+    assert all(p._replace(role="knot") in core for p in core if p.role == "repeat")
+
+
+def test_held_out_points_of_packed_weights_are_no_knots():
+    for seed in range(5):
+        points = quantised_points(seed)
+        knots = {p._replace(role="") for p in points if p.role == "knot"}
+        assert not knots & {p._replace(role="") for p in points if p.role == "heldout"}
+        assert sum(p.role == "heldout" for p in points) == 12
+        assert len(points) == len(set(points))
