@@ -137,6 +137,10 @@ class CpuEngine:
             found.append(cache)
         return found[0], found[1]
 
+    def has_room(self, point: Point) -> bool:
+        """Caches are made anew for each point."""
+        return True
+
     def working_bytes(self, point: Point) -> int | None:
         """Not measured on a CPU: PyTorch keeps no account of it."""
         return None

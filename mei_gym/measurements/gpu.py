@@ -108,6 +108,10 @@ class GpuEngine:
             len(self.chain) * sum(batch * slots for batch, slots in self._cache_shapes(point)) * 2 * self.card.kv_width
         )
 
+    def has_room(self, point: Point) -> bool:
+        """Whether the pool of keys and values, made for the campaign's points, holds this one's too."""
+        return point not in self.too_large and self._pool_values(point) <= self.pool.numel()
+
     def _cache_shapes(self, point: Point) -> tuple[tuple[int, int], tuple[int, int]]:
         work = work_of(point)
         return (min(work.chunk_tokens, 1), work.chunk_context + work.chunk_tokens), (

@@ -133,13 +133,13 @@ def within_positions(points: list[Point], card: Architecture) -> list[Point]:
     return [p for p in points if not most or p.phase in ends or p.chunk_context + p.context_tokens + p.tokens <= most]
 
 
-def quantised_points(seed: int) -> list[Point]:
+def quantised_points(seed: int, longest: int = 1024) -> list[Point]:
     """Points of a block with packed weights: what differs from 16 bits, not all of it again."""
-    tokens = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+    tokens = tuple(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024) if n <= longest)
     prefill = [Point("prefill", "knot", n) for n in tokens]
     decode = [Point("decode", "knot", 1, b, c) for b in (1, 2, 4, 8, 16, 32, 64) for c in (256, 1024, 4096)]
     rng = np.random.default_rng(seed)
-    heldout = [Point("prefill", "heldout", n) for n in _draw(rng, 2, 1023, 6, set(tokens))]
+    heldout = [Point("prefill", "heldout", n) for n in _draw(rng, 2, longest - 1, 6, set(tokens))]
     pairs = {(int(round(2 ** rng.uniform(0, 6))), int(round(2 ** rng.uniform(8, 12)))) for _ in range(6)}
     heldout += [Point("decode", "heldout", 1, b, c) for b, c in sorted(pairs)]
     return prefill + decode + heldout + [p._replace(role="repeat") for p in prefill[::3] + decode[4::7]]

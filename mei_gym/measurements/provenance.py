@@ -89,7 +89,7 @@ def _memory(campaign: LayersCampaign) -> dict[str, Any]:
     working = [
         {**dict(zip(POINT_KEYS, (point.phase, *point[2:]))), "bytes": found}
         for point in (WORKING_POINTS[:1] if campaign.quick else WORKING_POINTS)
-        if point not in engine.too_large and (found := engine.working_bytes(point)) is not None
+        if engine.has_room(point) and (found := engine.working_bytes(point)) is not None
     ]
     return {
         "weight_bytes": weight_bytes(engine.chain[0], engine.ends),
