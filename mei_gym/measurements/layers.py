@@ -42,7 +42,7 @@ POINT_SETS = ("full", "core")
 LONGEST_QUANTISED = {
     "int8": 128,
     "int4": 1024,
-}  # tokens; torch's int8 kernel takes seconds where bf16 takes milliseconds
+}  # tokens; tinygemm is made for few
 PRECISIONS = {"cpu": ("float32",), "cuda": ("bfloat16", *quantised.QUANTISED)}  # the first is the default
 
 

@@ -135,7 +135,7 @@ def within_positions(points: list[Point], card: Architecture) -> list[Point]:
 
 def quantised_points(seed: int, longest: int = 1024) -> list[Point]:
     """Points of a block with packed weights: what differs from 16 bits, not all of it again."""
-    tokens = tuple(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024) if n <= longest)
+    tokens = tuple(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096) if n <= longest)
     prefill = [Point("prefill", "knot", n) for n in tokens]
     decode = [Point("decode", "knot", 1, b, c) for b in (1, 2, 4, 8, 16, 32, 64) for c in (256, 1024, 4096)]
     rng = np.random.default_rng(seed)

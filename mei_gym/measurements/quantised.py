@@ -1,7 +1,9 @@
-"""Weights of 8 and 4 bits that a kernel of the runtime multiplies as they are; activations stay bfloat16.
+"""Weights of 8 and 4 bits that a kernel of the runtime multiplies as they are.
 
-    int8   w = q s            q in [-127, 127], one scale s an output; torch's _weight_int8pack_mm
-    int4   w = (q - 8) s + z  q in [0, 15], scale s and zero z for each 64 inputs of an output; tinygemm
+    int8   w = q s            q in [-127, 127], one scale s an output; torch's _int_mm, activations rounded likewise,
+                              with one scale a token found on the way (w8a8)
+    int4   w = (q - 8) s + z  q in [0, 15], scale s and zero z for each 64 inputs of an output; tinygemm, bf16
+                              activations (w4a16)
 
 Only kernels that the runtime has are measured: nothing here dequantises first. Embedding and head stay 16-bit, and so
 do norms and biases. A block's products are replaced, everything else is `blocks`.
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 GROUP = 64  # weights that share a scale and a zero at 4 bits
+FEWEST_ROWS = 32  # of torch._int_mm, which wants more than 16
 MATRICES = ("qkv", "output", "gate_up", "down")
 WEIGHT_BYTES = {"bfloat16": 2.0, "float32": 4.0, "int8": 1.0, "int4": 0.5 + 4.0 / GROUP}  # int8: scales are few
 KERNELS = {
-    "int8": "aten._weight_int8pack_mm (w8a16)",
+    "int8": "torch._int_mm (w8a8)",
     "int4": "aten._weight_int4pack_mm (w4a16, tinygemm, groups of 64)",
 }
 QUANTISED = tuple(KERNELS)
@@ -42,7 +45,7 @@ class PackedWeight:
         import torch
 
         if self.precision == "int8":
-            return torch.ops.aten._weight_int8pack_mm(x, self.packed, self.scales)
+            return int8_product(x, self.packed, self.scales)
         return torch.ops.aten._weight_int4pack_mm(x, self.packed, GROUP, self.scales)
 
     @property
@@ -69,6 +72,20 @@ def int8_packed(weight: Tensor) -> tuple[Tensor, Tensor]:
     scales = (weight.float().abs().amax(1) / 127.0).clamp_min(1e-12)
     quantised = (weight.float() / scales[:, None]).round().clamp(-127, 127).to(torch.int8)
     return quantised.contiguous(), scales.to(weight.dtype)
+
+
+def int8_product(x: Tensor, quantised: Tensor, scales: Tensor) -> Tensor:
+    """x [m, inputs] rounded to 8 bits a token, times the integers [outputs, inputs] transposed, back in x's dtype."""
+    import torch
+    from torch.nn.functional import pad
+
+    rows = x.shape[0]
+    step = (x.abs().amax(1, keepdim=True).float() / 127.0).clamp_min(1e-12)
+    rounded = (x / step).round().to(torch.int8)
+    if rows < FEWEST_ROWS or rows % 8:  # what the kernel takes
+        rounded = pad(rounded, (0, 0, 0, max(FEWEST_ROWS, -(-rows // 8) * 8) - rows))
+    whole = torch._int_mm(rounded, quantised.t())[:rows]
+    return (whole * (step * scales.float())).to(x.dtype)
 
 
 def int4_packed(weight: Tensor) -> tuple[Tensor, Tensor, int]:
