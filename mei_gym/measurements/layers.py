@@ -39,10 +39,7 @@ QUANTISED_POWER_POINTS = [
     Point("decode", "knot", 1, 16, 1024),
 ]
 POINT_SETS = ("full", "core")
-LONGEST_QUANTISED = {
-    "int8": 128,
-    "int4": 1024,
-}  # tokens; tinygemm is made for few
+LONGEST_QUANTISED = {"int8": 4096, "int4": 1024}  # tokens; tinygemm is made for few
 PRECISIONS = {"cpu": ("float32",), "cuda": ("bfloat16", *quantised.QUANTISED)}  # the first is the default
 
 
