@@ -72,7 +72,7 @@ class GpuEngine:
         copies = min(max(copies, SHORTEST_CHAIN), LONGEST_CHAIN)
         self.chain = [self._moved(real.chain[i % len(real.chain)]) if real else self._random() for i in range(copies)]
         self.ends: EndWeights = (
-            EndWeights(*(None if part is None else part.to(self.device, self.dtype) for part in real.ends))
+            EndWeights._make(None if part is None else part.to(self.device, self.dtype) for part in real.ends)
             if real
             else random_ends(card, self.generator, self.dtype, self.device)
         )

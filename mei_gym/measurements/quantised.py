@@ -11,6 +11,8 @@ do norms and biases. A block's products are replaced, everything else is `blocks
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mei_gym.measurements.blocks import BlockWeights
@@ -23,7 +25,7 @@ FEWEST_ROWS = 32  # of torch._int_mm, which wants more than 16
 MATRICES = ("qkv", "output", "gate_up", "down")
 WEIGHT_BYTES = {"bfloat16": 2.0, "float32": 4.0, "int8": 1.0, "int4": 0.5 + 4.0 / GROUP}  # int8: scales are few
 KERNELS = {
-    "int8": "torch._int_mm (w8a8)",
+    "int8": "torch._int_mm (w8a8, rounding fused where Triton is)",
     "int4": "aten._weight_int4pack_mm (w4a16, tinygemm, groups of 64)",
 }
 QUANTISED = tuple(KERNELS)
@@ -77,15 +79,40 @@ def int8_packed(weight: Tensor) -> tuple[Tensor, Tensor]:
 def int8_product(x: Tensor, quantised: Tensor, scales: Tensor) -> Tensor:
     """x [m, inputs] rounded to 8 bits a token, times the integers [outputs, inputs] transposed, back in x's dtype."""
     import torch
+
+    rounded_rows, scaled_rows = rounding(x.is_cuda)
+    padded = max(FEWEST_ROWS, -(-x.shape[0] // 8) * 8)  # what the kernel takes
+    rounded, step = rounded_rows(x.contiguous(), padded)
+    return scaled_rows(torch._int_mm(rounded, quantised.t()), step, scales, x)
+
+
+@lru_cache(maxsize=2)
+def rounding(cuda: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The small operations around an 8-bit product: fused on a GPU that has Triton, else in plain PyTorch."""
+    if cuda:
+        try:
+            from mei_gym.measurements import fused_rounding
+        except ImportError:
+            pass
+        else:
+            return fused_rounding.rounded_rows, fused_rounding.scaled_rows
+    return rounded_rows, scaled_rows
+
+
+def rounded_rows(x: Tensor, padded: int) -> tuple[Tensor, Tensor]:
+    """Integers [padded, inputs], zero beyond x's rows, and each row's step [padded]."""
+    import torch
     from torch.nn.functional import pad
 
+    x = pad(x, (0, 0, 0, padded - x.shape[0]))
+    step = (x.abs().amax(1).float() / 127.0).clamp_min(1e-12)
+    return (x / step[:, None]).round().to(torch.int8), step
+
+
+def scaled_rows(whole: Tensor, step: Tensor, scales: Tensor, x: Tensor) -> Tensor:
+    """`whole` [padded, outputs] times steps and scales, of x's rows and type."""
     rows = x.shape[0]
-    step = (x.abs().amax(1, keepdim=True).float() / 127.0).clamp_min(1e-12)
-    rounded = (x / step).round().to(torch.int8)
-    if rows < FEWEST_ROWS or rows % 8:  # what the kernel takes
-        rounded = pad(rounded, (0, 0, 0, max(FEWEST_ROWS, -(-rows // 8) * 8) - rows))
-    whole = torch._int_mm(rounded, quantised.t())[:rows]
-    return (whole * (step * scales.float())).to(x.dtype)
+    return (whole[:rows] * (step[:rows, None] * scales.float())).to(x.dtype)
 
 
 def int4_packed(weight: Tensor) -> tuple[Tensor, Tensor, int]:

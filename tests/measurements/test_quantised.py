@@ -1,5 +1,9 @@
 """Packed weights stand for what they say, and are refused where the runtime has no kernel for them."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -69,3 +73,28 @@ def test_packed_bytes_are_counted_with_their_scales():
     packed = quantised.packed_block(block(), "int8").gate_up
     assert packed.nbytes == packed.numel() + 2 * packed.shape[0]
     assert quantised.WEIGHT_BYTES["int4"] == 0.5625
+
+
+@pytest.mark.parametrize("rows", [1, 17, 32, 33])
+def test_rows_that_fill_the_kernel_change_no_product(rows):
+    x = torch.randn(40, 64, generator=torch.Generator().manual_seed(3)).bfloat16()
+    packed = quantised.packed_block(block(), "int8").qkv
+    assert packed.product(x[:rows]).shape == (rows, packed.shape[0])
+    assert torch.equal(packed.product(x[:rows]), packed.product(x)[:rows])
+
+
+def test_fused_rounding_is_the_plain_one_in_the_kernels_interpreter():
+    pytest.importorskip("triton")
+    program = """
+import torch
+from mei_gym.measurements import fused_rounding as fused, quantised as plain
+x = torch.randn(5, 100, generator=torch.Generator().manual_seed(0)).bfloat16()
+(one, step), (other, same) = fused.rounded_rows(x, 32), plain.rounded_rows(x, 32)
+assert torch.allclose(step, same) and (one.int() - other.int()).abs().max() <= 1 and (one != other).float().mean() < .01
+whole, scales = torch.randint(-99, 99, (32, 40), dtype=torch.int32), torch.rand(40).bfloat16()
+out = [rounding.scaled_rows(whole, step, scales, x).float() for rounding in (fused, plain)]
+assert torch.allclose(*out, rtol=1e-2)
+"""
+    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
