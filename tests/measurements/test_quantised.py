@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_block_of_eight_bits_is_near_the_block_it_was_packed_from_and_not_it()
 
 
 def test_packed_bytes_are_counted_with_their_scales():
-    packed = quantised.packed_block(block(), "int8").gate_up
+    packed: Any = quantised.packed_block(block(), "int8").gate_up
     assert packed.nbytes == packed.numel() + 2 * packed.shape[0]
     assert quantised.WEIGHT_BYTES["int4"] == 0.5625
 
@@ -78,7 +79,7 @@ def test_packed_bytes_are_counted_with_their_scales():
 @pytest.mark.parametrize("rows", [1, 17, 32, 33])
 def test_rows_that_fill_the_kernel_change_no_product(rows):
     x = torch.randn(40, 64, generator=torch.Generator().manual_seed(3)).bfloat16()
-    packed = quantised.packed_block(block(), "int8").qkv
+    packed: Any = quantised.packed_block(block(), "int8").qkv
     assert packed.product(x[:rows]).shape == (rows, packed.shape[0])
     assert torch.equal(packed.product(x[:rows]), packed.product(x)[:rows])
 
