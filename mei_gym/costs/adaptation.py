@@ -1,4 +1,4 @@
-"""Sizes, work and memory of adapting a model: what an adapter weighs, and what a training step costs over a forward pass.
+"""Sizes, work and memory of adapting a model: what an adapter weighs, what a training step costs over a forward pass.
 
     adapter       parameters of one block
     LoRA          r sum(inputs + outputs) over the adapted matrices: query and value, or all seven
@@ -11,7 +11,7 @@
     full          3 products + 3 attention
     zeroth order  2 (products + attention)
 
-Flash attention's backward pass computes the scores anew; that work is left out here, as usual. Sources: LoRA (2106.09685),
+Flash attention computes the scores anew in its backward pass; left out here, as usual. Sources: LoRA (2106.09685),
 prefix tuning (2101.00190), adapters (1902.00751), MeZO (2305.17333). All values are derived from the architecture.
 """
 

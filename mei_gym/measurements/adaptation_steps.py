@@ -24,7 +24,7 @@ from mei_gym.measurements import ceilings, machine
 from mei_gym.measurements.blocks import BlockWeights, random_block, rotary_tables
 from mei_gym.measurements.clock import Timing, captured, event_times, lap_times, timing
 from mei_gym.measurements.floor import Ceilings, violation
-from mei_gym.measurements.lora import Factors, adapted_block, random_factors, tensors
+from mei_gym.measurements.lora import Factors, adapted_block, random_factors, set_gradients, tensors
 from mei_gym.measurements.record import Campaign, slug
 from mei_gym.measurements.zeroth import zeroth_step
 
@@ -219,8 +219,7 @@ class Step:
         out = self.forward()
         if self.learns:
             gradients = torch.autograd.grad(out, [self.input, *self.trained], self.upstream)
-            for part, gradient in zip(self.trained, gradients[1:]):
-                part.grad = gradient
+            set_gradients(self.trained, gradients[1:])
             self.optimiser.step()
 
     def _loss(self) -> Tensor:

@@ -32,6 +32,7 @@ from mei_gym.measurements.lora import (
     for_clients,
     random_factors,
     sent_bytes,
+    set_gradients,
     tensors,
 )
 from mei_gym.measurements.model import RealModel, embed, head, token_nll
@@ -205,8 +206,7 @@ class Trainer:
                     self._forward_only(local, ids, seed)
                     continue
                 parts = tensors(local)
-                for part, gradient in zip(parts, torch.autograd.grad(self._loss(local, ids), parts)):
-                    part.grad = gradient
+                set_gradients(parts, torch.autograd.grad(self._loss(local, ids), parts))
                 assert optimiser is not None
                 optimiser.step()
             with torch.no_grad():

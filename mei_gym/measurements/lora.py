@@ -9,6 +9,7 @@ losses are each client's own. Source: LoRA (2106.09685); A normal with variance 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mei_gym.architectures import Architecture
@@ -62,6 +63,15 @@ def random_factors(
 def tensors(chain: list[Factors]) -> list[Tensor]:
     """All factors of a chain of blocks, in a fixed order."""
     return [part for factors in chain for pair in factors.values() for part in pair]
+
+
+def set_gradients(parts: list[Tensor], gradients: Sequence[Tensor]) -> None:
+    """Give each part its gradient, laid out in memory as the part is: a fused optimiser takes no other."""
+    import torch
+
+    for part, gradient in zip(parts, gradients):
+        same = gradient.stride() == part.stride()
+        part.grad = gradient if same else torch.empty_like(part).copy_(gradient)
 
 
 def sent_bytes(chain: list[Factors], bytes_per_value: int = 2) -> int:

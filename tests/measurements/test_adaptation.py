@@ -155,13 +155,14 @@ def test_lora_on_query_and_value_keeps_the_bytes_of_the_formula(rank):
     assert kept == pytest.approx(costs.saved_bytes(TINY, 2, 32, "lora", rank, "qv", 4.0), rel=0.02)
 
 
-@pytest.mark.parametrize(("method", "targets"), [("lora", "all"), ("full", "weights")])
-def test_training_more_keeps_the_bytes_of_the_formula_and_copies_of_at_most_three_inputs(method, targets):
+# A norm that learns keeps the normalised input besides, on the CPU: two copies more.
+@pytest.mark.parametrize(("method", "targets", "copies"), [("lora", "all", 3), ("full", "weights", 5)])
+def test_training_more_keeps_the_bytes_of_the_formula_and_copies_of_few_inputs(method, targets, copies):
     engine = adaptation_steps.StepEngine(TINY, "cpu", 0, 1e6)
     work = Work(method, targets, 8 if method == "lora" else 0, 2, 32)
     kept = engine._saved_bytes(engine._prepared(work, 1))
     least = costs.saved_bytes(TINY, 2, 32, method, 8, targets, 4.0)
-    assert 0.98 * least < kept <= 1.02 * least + 3 * 2 * 32 * 4 * TINY.hidden_size
+    assert 0.98 * least < kept <= 1.02 * least + copies * 2 * 32 * 4 * TINY.hidden_size
 
 
 def test_a_step_moves_what_is_trained_and_nothing_else():
