@@ -56,6 +56,7 @@ class StepRow(NamedTuple):
     repeats: int
     saved_bytes: int
     peak_bytes: int
+    mode: str  # graph, eager (no graph could be captured: launches are in the time) or cpu
 
     keys = 5
 
@@ -97,25 +98,25 @@ class StepEngine:
         self.chain = [random_block(card, self.generator, self.dtype, self.device) for _ in range(copies)]
         cosine, sine = rotary_tables(card, max(tokens for _, tokens in WINDOWS), self.device)
         self.rotary = (cosine.to(self.dtype), sine.to(self.dtype))
-        self.modes: dict[str, int] = {"graph": 0, "eager": 0, "cpu": 0}
 
     def row(self, work: Work) -> StepRow:
         """Times and bytes of one kind of step."""
         import torch
 
         step = self._prepared(work, len(self.chain))
-        forward, whole = self._timed(step.forward, step.step)
+        forward, whole, mode = self._timed(step.forward, step.step)
         del step
         one = self._prepared(work, 1)
         saved, peak = self._saved_bytes(one), self._peak_bytes(one)
         del one
         if self.on_gpu:
             torch.cuda.empty_cache()
-        return StepRow(*work, forward.median_s, *whole, saved, peak)
+        return StepRow(*work, forward.median_s, *whole, saved, peak, mode)
 
     def _prepared(self, work: Work, blocks: int) -> Step:
         chain = self.chain[:blocks]
         for part in _parts(chain):
+            part.grad = None  # an earlier graph's gradient must not be freed while another is captured
             part.requires_grad_(work.method == "full")
         factors: list[Factors] = [{} for _ in chain]
         if work.rank:
@@ -135,19 +136,16 @@ class StepEngine:
         shape = (1, work.batch, work.tokens, self.card.hidden_size)
         return torch.randn(shape, dtype=self.dtype, device=self.device, generator=self.generator)
 
-    def _timed(self, forward: Callable[[], Any], step: Callable[[], Any]) -> tuple[Timing, Timing]:
+    def _timed(self, forward: Callable[[], Any], step: Callable[[], Any]) -> tuple[Timing, Timing, str]:
         if not self.on_gpu:
-            self.modes["cpu"] += 1
             laps, _ = lap_times([forward, step], CPU_FILL_S)
-            return timing(laps[:, 0]), timing(laps[:, 1])
+            return timing(laps[:, 0]), timing(laps[:, 1]), "cpu"
         try:
-            runs = [captured(run).replay for run in (forward, step)]
-            self.modes["graph"] += 1
-        except RuntimeError:  # a kernel that cannot be captured: launched one by one, and the record says so
-            runs = [forward, step]
-            self.modes["eager"] += 1
+            runs, mode = [captured(run).replay for run in (forward, step)], "graph"
+        except RuntimeError:  # a kernel that cannot be captured: launched one by one, and the row says so
+            runs, mode = [forward, step], "eager"
         times = [event_times(run, lambda: None, FILL_S).divided(len(self.chain)) for run in runs]
-        return times[0], times[1]
+        return times[0], times[1], mode
 
     def _saved_bytes(self, step: Step) -> int:
         """Bytes of the distinct storages kept for one block's backward pass; weights and tables left out."""
@@ -281,7 +279,6 @@ def measure_adaptation_steps(
         "device": {"slug": folder, "name": name, "kind": "gpu" if device == "cuda" else "cpu"},
         "architecture": card._asdict(),
         "runtime": f"torch scaled_dot_product_attention, chain of {len(engine.chain)}, AdamW fused, update included",
-        "timed_as": {mode: count for mode, count in engine.modes.items() if count},
         "ceilings": limits._asdict() if device == "cuda" else None,
         **machine_and_moment(load_before),
         "seconds": round(time.monotonic() - began, 1),
