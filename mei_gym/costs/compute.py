@@ -25,7 +25,7 @@ import numpy as np
 
 from mei_gym.compiled import scalar
 from mei_gym.costs.interpolation import bilinear, linear
-from mei_gym.profiles.processor import processor_of
+from mei_gym.profiles.processor import Processor, processor_of
 
 
 class ComputeCosts(NamedTuple):
@@ -63,7 +63,11 @@ class ComputeCosts(NamedTuple):
 
 def compute_costs(model: str, server: str, devices: Sequence[str]) -> ComputeCosts:
     """Costs of a model on a server (processor 0) and on device classes (1..), measured where a profile exists."""
-    processors = [processor_of(slug, model) for slug in (server, *devices)]
+    return costs_of([processor_of(slug, model) for slug in (server, *devices)])
+
+
+def costs_of(processors: Sequence[Processor]) -> ComputeCosts:
+    """Costs of one model on these processors."""
     card = processors[0].architecture
     per_processor = {
         "peak_flops": [p.roofline.peak_flops for p in processors],

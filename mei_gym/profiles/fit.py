@@ -101,7 +101,7 @@ def fit_profile(profile: Profile) -> Fit:
     return Fit(
         roofline,
         prompt,
-        _context_share(prefill, prompt, roofline, profile),
+        context_share(prefill, prompt, roofline, profile),
         grid,
         head,
         embedding,
@@ -215,7 +215,7 @@ def _grid(rows: dict[str, np.ndarray], roofline: Roofline, profile: Profile) -> 
     return Grid(batch, context, monotone(repaired)), repair
 
 
-def _context_share(rows: dict[str, np.ndarray], prompt: Knots, roofline: Roofline, profile: Profile) -> float:
+def context_share(rows: dict[str, np.ndarray], prompt: Knots, roofline: Roofline, profile: Profile) -> float:
     """What earlier context adds to a chunk, measured over F_c/P + B_c/W; 1 where no such chunk was measured."""
     later = rows["context_tokens"] > 0
     if not later.any():

@@ -15,6 +15,7 @@ import numpy as np
 
 from mei_gym.profiles.fit import Fit, fit
 from mei_gym.profiles.load import Profile, ProfileError, carded_devices, load_card, load_profile, models, slug_of
+from mei_gym.profiles.unseen import nearest_measured
 
 
 class DevicePower(NamedTuple):
@@ -28,9 +29,14 @@ class DevicePower(NamedTuple):
 
 
 def power_of(device: str, model: str) -> DevicePower:
-    """The power of a device running a model; energy is refused where neither a counter nor a card knows it."""
+    """The power of a device running a model; energy is refused where neither a counter nor a card knows it.
+
+    A model that was not measured there draws what the measured one of the nearest size draws.
+    """
     card = load_card(device) if device in carded_devices() else None
-    if slug_of(model) in models(device):
+    if models(device):
+        if slug_of(model) not in models(device):
+            model = nearest_measured(device, model)
         profile = load_profile(device, model)
         if profile.card.power is not None and len(profile.card.power.points) >= 3:
             cap_w = card.get("max_power_w", np.inf) if card else np.inf

@@ -284,9 +284,17 @@ def test_a_decode_cell_that_was_not_measured_holds_its_neighbours_utilisation(
     assert isclose(block_decode_time(costs, 0, 16.0, 1024.0), decode_s(16, 1024), rel_tol=1e-9)
 
 
-def test_a_model_that_was_not_measured_on_a_measured_device_is_refused() -> None:
-    with pytest.raises(ProfileError, match=r"nothing anchors Llama-3-8B on bench"):
-        compute_costs("Llama-3-8B", "bench", [])
+def test_a_model_that_was_not_measured_is_lent_the_times_of_one_that_was() -> None:
+    lent, own = (compute_costs(model, "bench", []) for model in ("Llama-3-8B", "Llama-2-7B"))
+    ratio = block_decode_time(lent, 0, 1.0, 1024.0) / block_decode_time(own, 0, 1.0, 1024.0)
+    weights = ARCHITECTURES["Llama-3-8B"].block_matrix_weights / ARCHITECTURES["Llama-2-7B"].block_matrix_weights
+    assert isclose(ratio, weights, rel_tol=0.1)  # reading weights is nearly all there is to do
+
+
+def test_a_device_with_neither_a_profile_nor_a_roofline_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mei_gym.profiles.processor.models", lambda device: [])
+    with pytest.raises(ProfileError, match="nothing anchors Llama-3-8B on h100-sxm"):
+        compute_costs("Llama-3-8B", "h100-sxm", [])
 
 
 def test_an_unknown_device_or_model_is_refused_with_the_nearest_name() -> None:
