@@ -1,9 +1,11 @@
-"""How far the cost model is from rows that it has not seen, by device, model, phase and regime.
+"""How far the cost model is from rows that it has not seen, by tier, device, model, phase and regime.
 
-    error = |predicted / measured - 1| on `heldout` rows       noise = |repeat / knot - 1| on `repeat` rows
+    error = |predicted / measured - 1|         noise = |repeat / knot - 1| on `repeat` rows
 
-Two rows have no held-out points and say so in their regime: what earlier context adds to a chunk (one ratio fitted to
-its knots), and power (three numbers fitted to its points).
+    interpolated     of `heldout` rows, which no fit has seen
+    in sample        of rows that were fitted to: what earlier context adds to a chunk (one ratio fitted), power (three)
+    unseen model     of all rows of a model, predicted from the device's other models alone, those with blocks of the
+                     same sizes left out too; and of all such models pooled
 
 `python -m mei_gym.costs.errors [FOLDER]` writes FOLDER/errors.csv (default: the package's own).
 """
@@ -21,14 +23,17 @@ from mei_gym.costs.compute import (
     block_mixed_time,
     block_prefill_time,
     compute_costs,
+    costs_of,
     embedding_time,
     head_time,
 )
 from mei_gym.costs.energy import device_power, energy_costs
 from mei_gym.profiles.fit import fit
 from mei_gym.profiles.load import DATA, Profile, folder_of, load_profile, measured_devices, models
-from mei_gym.profiles.power import shares_at
-from mei_gym.profiles.tables import ALL, ERRORS_FILE, ErrorRow, errors_text
+from mei_gym.profiles.power import LEAST_POINTS, shares_at
+from mei_gym.profiles.processor import transferred
+from mei_gym.profiles.tables import ALL, ANY, ERRORS_FILE, IN_SAMPLE, INTERPOLATED, UNSEEN, ErrorRow, errors_text
+from mei_gym.profiles.unseen import same_blocks
 
 # Upper ends of the regimes, in tokens of the pass; for decode and mixed, in requests of the batch.
 REGIMES = {
@@ -37,7 +42,8 @@ REGIMES = {
 }
 AXIS = {"prefill": "tokens", "decode": "batch"}
 PHASES = ("prefill", "prefill with context", "decode", "mixed", "head", "embedding")
-FITTED = "in sample"  # the regime of rows whose points were fitted to
+UNSEEN_PHASES = ("prefill", "decode", "head")
+NOTHING = np.zeros(0)
 
 
 def error_rows_of(device: str, model: str) -> list[ErrorRow]:
@@ -47,9 +53,9 @@ def error_rows_of(device: str, model: str) -> list[ErrorRow]:
     rows = []
     for phase in PHASES:
         held_out, again, knots = (_rows(profile, phase, role) for role in ("heldout", "repeat", "knot"))
-        overall = ALL
+        tier = INTERPOLATED
         if phase == "prefill with context" and not len(held_out["time_s"]):
-            held_out, overall = knots, FITTED
+            held_out, tier = knots, IN_SAMPLE
         errors = np.abs(_predicted(costs, profile, phase, held_out) / held_out["time_s"] - 1.0)
         noise = _noise(again, knots)
         regimes = REGIMES.get(phase, ())
@@ -57,23 +63,50 @@ def error_rows_of(device: str, model: str) -> list[ErrorRow]:
         for name, upper in regimes:
             inside = _between(held_out[AXIS[phase]], lower, upper)
             rows.append(
-                _row(device, profile, phase, name, errors[inside], noise[_between(again[AXIS[phase]], lower, upper)])
+                _row(
+                    INTERPOLATED,
+                    device,
+                    profile.card.model,
+                    phase,
+                    name,
+                    errors[inside],
+                    noise[_between(again[AXIS[phase]], lower, upper)],
+                )
             )
             lower = upper
-        rows.append(_row(device, profile, phase, overall, errors, noise))
-    rows.append(_row(device, profile, "power", FITTED, _power_errors(device, profile), np.zeros(0)))
+        rows.append(_row(tier, device, profile.card.model, phase, ALL, errors, noise))
+    rows.append(_row(IN_SAMPLE, device, profile.card.model, "power", ALL, _power_errors(device, profile), NOTHING))
     return [row for row in rows if row.points or row.noise_points]
+
+
+def unseen_rows_of(device: str) -> list[ErrorRow]:
+    """Errors of each model of a device as if it had not been measured, and of all pooled; none for a lone model."""
+    pooled: dict[str, list[np.ndarray]] = {phase: [] for phase in UNSEEN_PHASES}
+    rows = []
+    for slug in models(device):
+        left_out = same_blocks(device, slug)
+        if len(left_out) == len(models(device)):
+            continue
+        profile = load_profile(device, slug)
+        costs = costs_of([transferred(device, profile.architecture, left_out)])
+        for phase in UNSEEN_PHASES:
+            parts = [_rows(profile, phase, role) for role in ("knot", "heldout")]
+            points = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            errors = np.abs(_predicted(costs, profile, phase, points) / points["time_s"] - 1.0)
+            pooled[phase].append(errors)
+            rows.append(_row(UNSEEN, device, profile.card.model, phase, ALL, errors, NOTHING))
+    rows += [_row(UNSEEN, device, ANY, phase, ALL, np.concatenate(e), NOTHING) for phase, e in pooled.items() if e]
+    return [row for row in rows if row.points]
 
 
 def errors_of_folder(folder: Path) -> list[ErrorRow]:
     """Errors of every profile whose files lie in a folder of profiles."""
-    return [
-        row
-        for device in measured_devices()
-        for model in models(device)
-        if (folder_of(device, model) or folder / device).resolve() == folder.resolve()
-        for row in error_rows_of(device, model)
-    ]
+    rows = []
+    for device in measured_devices():
+        here = [m for m in models(device) if (folder_of(device, m) or folder / device).resolve() == folder.resolve()]
+        rows += [row for model in here for row in error_rows_of(device, model)]
+        rows += unseen_rows_of(device) if here else []
+    return rows
 
 
 def write_errors(folder: Path = DATA) -> Path:
@@ -107,7 +140,7 @@ def _predicted(costs: ComputeCosts, profile: Profile, phase: str, rows: dict[str
 
 
 def _power_errors(device: str, profile: Profile) -> np.ndarray:
-    if profile.card.power is None:
+    if profile.card.power is None or len(profile.card.power.points) < LEAST_POINTS:
         return np.zeros(0)
     model = profile.card.model
     power, known = energy_costs(model, device, ()), fit(device, model)
@@ -132,11 +165,14 @@ def _between(values: np.ndarray, lower: float, upper: float) -> np.ndarray:
     return (values > lower) & (values <= upper)
 
 
-def _row(device: str, profile: Profile, phase: str, regime: str, errors: np.ndarray, noise: np.ndarray) -> ErrorRow:
+def _row(
+    tier: str, device: str, model: str, phase: str, regime: str, errors: np.ndarray, noise: np.ndarray
+) -> ErrorRow:
     noise = noise[~np.isnan(noise)]
     return ErrorRow(
+        tier,
         device,
-        profile.card.model,
+        model,
         phase,
         regime,
         len(errors),

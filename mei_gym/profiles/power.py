@@ -14,8 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mei_gym.profiles.fit import Fit, fit
-from mei_gym.profiles.load import Profile, ProfileError, carded_devices, load_card, load_profile, models, slug_of
-from mei_gym.profiles.unseen import nearest_measured
+from mei_gym.profiles.load import Profile, ProfileError, carded_devices, load_card, load_profile
+from mei_gym.profiles.unseen import by_nearness
+
+LEAST_POINTS = 3  # below that the fit would be free
 
 
 class DevicePower(NamedTuple):
@@ -31,16 +33,14 @@ class DevicePower(NamedTuple):
 def power_of(device: str, model: str) -> DevicePower:
     """The power of a device running a model; energy is refused where neither a counter nor a card knows it.
 
-    A model that was not measured there draws what the measured one of the nearest size draws.
+    A model without power points there draws what the nearest in size draws that has some.
     """
     card = load_card(device) if device in carded_devices() else None
-    if models(device):
-        if slug_of(model) not in models(device):
-            model = nearest_measured(device, model)
-        profile = load_profile(device, model)
-        if profile.card.power is not None and len(profile.card.power.points) >= 3:
+    for slug in by_nearness(device, model):
+        profile = load_profile(device, slug)
+        if profile.card.power is not None and len(profile.card.power.points) >= LEAST_POINTS:
             cap_w = card.get("max_power_w", np.inf) if card else np.inf
-            return fit_power(profile, fit(device, model), cap_w)
+            return fit_power(profile, fit(device, slug), cap_w)
     if card is None or "active_power_w" not in card.numbers:
         raise ProfileError(f"nothing anchors the power of {device}: no power points and no active_power_w on a card")
     active_w = card["active_power_w"]

@@ -26,13 +26,19 @@ from mei_gym.profiles.load import (
 
 ERRORS_FILE = "errors.csv"
 ALL = "all"  # the regime that holds every held-out row of a phase
+ANY = "any"  # the model of a row that holds all models
+INTERPOLATED, IN_SAMPLE, UNSEEN, DERIVED = "interpolated", "in sample", "unseen model", "derived device"
 
 
 class ErrorRow(NamedTuple):
-    """Held-out error of a device, model, phase and regime; ratios, not per cent. NaN where nothing was measured."""
+    """Error of a device, model, phase and regime, by tier; ratios, not per cent. NaN where nothing was measured.
 
+    The noise of a profile is its tier "measured point": a knot is returned as measured, and is so far from itself.
+    """
+
+    tier: str  # interpolated, in sample, unseen model or derived device
     device: str
-    model: str
+    model: str  # any: of all models pooled
     phase: str
     regime: str
     points: int
@@ -71,7 +77,7 @@ def error_rows() -> list[ErrorRow]:
         path = folder / ERRORS_FILE
         if path.is_file():
             known = read_errors(path.read_text(encoding="utf-8"))
-            rows += [row for row in known if folder_of(row.device, row.model) == folder]
+            rows += [row for row in known if folder_of(row.device, row.model) == folder or row.model == ANY]
     return rows
 
 
@@ -84,9 +90,9 @@ def read_errors(text: str) -> list[ErrorRow]:
 
 
 def _error_row(line: list[str]) -> ErrorRow:
-    device, model, phase, regime, points, median, p95, noise_points, noise_median, noise_p95 = line
+    tier, device, model, phase, regime, points, median, p95, noise_points, noise_median, noise_p95 = line
     return ErrorRow(
-        device, model, phase, regime, int(points), float(median), float(p95),
+        tier, device, model, phase, regime, int(points), float(median), float(p95),
         int(noise_points), float(noise_median), float(noise_p95),
     )  # fmt: skip
 
@@ -102,7 +108,8 @@ def errors_text(rows: list[ErrorRow]) -> str:
 
 def profile_rows() -> list[ProfileRow]:
     """One row a measured profile, then one a card of a device without any."""
-    overall = {(row.device, row.model, row.phase): row for row in error_rows() if row.regime == ALL}
+    known = [row for row in error_rows() if row.tier == INTERPOLATED and row.regime == ALL]
+    overall = {(row.device, row.model, row.phase): row for row in known}
     rows = []
     for device in measured_devices():
         for slug in models(device):
@@ -122,5 +129,5 @@ def profile_rows() -> list[ProfileRow]:
     for device in carded_devices():
         if device not in measured_devices():
             card = load_card(device)
-            rows.append(ProfileRow(device, "any", card.origin, card.date, card.name, 0))
+            rows.append(ProfileRow(device, ANY, card.origin, card.date, card.name, 0))
     return rows

@@ -34,7 +34,7 @@ from mei_gym.profiles.fit import (
     monotone,
     roofline_time,
 )
-from mei_gym.profiles.load import Profile, ProfileError, architecture_of, load_profile, models
+from mei_gym.profiles.load import Profile, ProfileError, architecture_of, load_profile, models, slug_of
 
 NEAREST = 0.25  # d_0, in doublings; chosen: a model as near as this outweighs all others, without a jump
 
@@ -95,12 +95,14 @@ def _transfer_cached(
     )
 
 
-def nearest_measured(device: str, model: str) -> str:
-    """The slug of the measured model whose blocks are nearest in size, for what one model lends alone: power."""
+def by_nearness(device: str, model: str) -> list[str]:
+    """Slugs of the models measured on a device, the nearest in the size of its blocks first."""
     own = np.log2(_block_sizes(architecture_of(model)))
-    return min(
-        models(device), key=lambda slug: float(((np.log2(_block_sizes(architecture_of(slug))) - own) ** 2).sum())
-    )
+
+    def distance(slug: str) -> float:
+        return float(((np.log2(_block_sizes(architecture_of(slug))) - own) ** 2).sum())
+
+    return sorted(models(device), key=lambda slug: (slug != slug_of(model), distance(slug)))
 
 
 def same_blocks(device: str, model: str) -> frozenset[str]:
