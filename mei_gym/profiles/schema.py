@@ -149,10 +149,11 @@ class DeviceCard(BaseModel):
     schema_version: int = Field(alias="schema")
     slug: str
     name: str
-    kind: Literal["server", "phone", "laptop", "board", "cpu"]
+    kind: Literal["server", "phone", "laptop", "board", "cpu", "gpu"]
     origin: Literal["cited", "derived"]
     date: str
     power_scope: str
+    transfer_class: str = ""  # of a derived device: the class of published rates that its error is taken from
     numbers: dict[str, Quantity]
 
     @model_validator(mode="after")
