@@ -84,10 +84,31 @@ def profiles(
     """Say what is measured, cited or derived, and the errors."""
     from mei_gym.profiles.tables import error_rows, profile_rows
 
-    rows = [row._asdict() for row in (error_rows() if errors else profile_rows())]
-    title = "Errors of the cost model on held-out points (in sample where said)" if errors else "Profiles"
-    legend = "" if errors else "; moved: knots made monotone, and the largest move"
-    show(rows if as_json else [_paired(row) for row in rows], f"{title}; %: median/95th percentile{legend}", as_json)
+    if not errors:
+        rows = [row._asdict() for row in profile_rows()]
+        legend = "Profiles; %: median/95th percentile; moved: knots made monotone (largest move)"
+        show(rows if as_json else [_paired(row) for row in rows], legend, as_json)
+    elif as_json:
+        show([row._asdict() for row in error_rows()], "Errors", as_json)
+    else:
+        _show_errors()
+
+
+def _show_errors() -> None:
+    """The tiers, then one table a tier."""
+    from mei_gym.profiles.tables import error_rows
+    from mei_gym.profiles.tiers import tier_rows
+
+    tiers = [_paired(row._asdict()) for row in tier_rows()]
+    show(tiers, "Errors by tier; %: median/95th percentile; reached: both goals met")
+    rows = [_paired(row._asdict()) for row in error_rows()]
+    for tier in dict.fromkeys(row["tier"] for row in rows):
+        of_tier = [
+            {name: value for name, value in row.items() if name != "tier"} for row in rows if row["tier"] == tier
+        ]
+        empty = {name for name in of_tier[0] if all(row[name] in ("", 0, "all") for row in of_tier)}
+        typer.echo()
+        show([{name: value for name, value in row.items() if name not in empty} for row in of_tier], tier.capitalize())
 
 
 def _paired(row: dict[str, Any]) -> dict[str, Any]:
@@ -99,8 +120,8 @@ def _paired(row: dict[str, Any]) -> dict[str, Any]:
             kind = name.removesuffix("median").strip("_") or "error"
             shown[f"{kind} %"] = "" if value != value else f"{100 * value:.1f}/{100 * p95:.1f}"
         elif name == "moved_knots":
-            moved = f"{value} of {row['knots']}, {100 * row['largest_move']:.0f}%"
-            shown["moved knots, most"] = moved if row["knots"] else ""
+            moved = f"{value} ({100 * row['largest_move']:.0f}%)"
+            shown["moved"] = moved if row["knots"] else ""
         elif name == "rows":
             shown[name] = value or ""
         elif not name.endswith("p95") and name not in ("machine", "knots", "largest_move"):

@@ -6,6 +6,7 @@
     in sample        of rows that were fitted to: what earlier context adds to a chunk (one ratio fitted), power (three)
     unseen model     of all rows of a model, predicted from the device's other models alone, those with blocks of the
                      same sizes left out too; and of all such models pooled
+    derived device   of published rates (tokens a second) of a class of devices, each chip or row left out
 
 `python -m mei_gym.costs.errors [FOLDER]` writes FOLDER/errors.csv (default: the package's own).
 """
@@ -32,7 +33,18 @@ from mei_gym.profiles.fit import fit
 from mei_gym.profiles.load import DATA, Profile, folder_of, load_profile, measured_devices, models
 from mei_gym.profiles.power import LEAST_POINTS, shares_at
 from mei_gym.profiles.processor import transferred
-from mei_gym.profiles.tables import ALL, ANY, ERRORS_FILE, IN_SAMPLE, INTERPOLATED, UNSEEN, ErrorRow, errors_text
+from mei_gym.profiles.published import derived_errors
+from mei_gym.profiles.tables import (
+    ALL,
+    ANY,
+    DERIVED,
+    ERRORS_FILE,
+    IN_SAMPLE,
+    INTERPOLATED,
+    UNSEEN,
+    ErrorRow,
+    errors_text,
+)
 from mei_gym.profiles.unseen import same_blocks
 
 # Upper ends of the regimes, in tokens of the pass; for decode and mixed, in requests of the batch.
@@ -99,6 +111,15 @@ def unseen_rows_of(device: str) -> list[ErrorRow]:
     return [row for row in rows if row.points]
 
 
+def derived_rows() -> list[ErrorRow]:
+    """Errors of devices known by their data sheets, by class."""
+    none = (0, np.nan, np.nan)
+    return [
+        ErrorRow(DERIVED, e.transfer_class, ANY, e.phase, ALL, e.points, e.median, e.p95, *none)
+        for e in derived_errors()
+    ]
+
+
 def errors_of_folder(folder: Path) -> list[ErrorRow]:
     """Errors of every profile whose files lie in a folder of profiles."""
     rows = []
@@ -106,7 +127,7 @@ def errors_of_folder(folder: Path) -> list[ErrorRow]:
         here = [m for m in models(device) if (folder_of(device, m) or folder / device).resolve() == folder.resolve()]
         rows += [row for model in here for row in error_rows_of(device, model)]
         rows += unseen_rows_of(device) if here else []
-    return rows
+    return rows + (derived_rows() if folder.resolve() == DATA.resolve() else [])
 
 
 def write_errors(folder: Path = DATA) -> Path:

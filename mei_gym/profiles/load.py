@@ -106,7 +106,12 @@ def load_card(device: str) -> DeviceCard:
     path = find_file(CARDS, f"{device}.json")
     if path is None:
         raise ProfileError(f"no device card {device!r}{nearest(device, carded_devices())}")
-    return _validated(DeviceCard, checked_json(path), path)
+    return validated_card(checked_json(path), path)
+
+
+def validated_card(value: dict[str, Any], path: Path) -> DeviceCard:
+    """A device card from the object in its file."""
+    return _validated(DeviceCard, value, path)
 
 
 def load_profile(device: str, model: str, precision: str = "") -> Profile:

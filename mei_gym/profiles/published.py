@@ -24,12 +24,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mei_gym.profiles.load import DATA, ProfileError, csv_lines, file_content
+from mei_gym.profiles.load import BEYOND_CEILING, DATA, ProfileError, csv_lines, file_content
 
 FILE = "published.csv"
 LAUNCHED = ("nvidia-gpu", "datacentre-gpu")  # classes whose kernels a host launches
 LAUNCHES_S = np.concatenate([[0.0], np.geomspace(1e-6, 1e-3, 121)])
 PHASES = ("prefill", "decode")
+KINDS = ("measured", "vendor")
+NEEDED = {
+    "prefill": ("tokens_per_s", "tokens", "layers", "flops_per_token", "spec_bandwidth_bytes_per_s"),
+    "decode": ("tokens_per_s", "layers", "read_bytes_per_token", "spec_bandwidth_bytes_per_s"),
+}
+SHORT_SUMS = 2.0  # GeForce cards sum in 16 bits at twice the rate of the 32-bit sums that X counts; TinyChat does
 
 
 class PublishedRow(NamedTuple):
@@ -85,14 +91,36 @@ def published_rows(path: Path = DATA / FILE) -> list[PublishedRow]:
             for name, value in zip(PublishedRow._fields, line, strict=True)
         ]
         row = PublishedRow(*values)  # type: ignore[arg-type]
-        if row.phase not in PHASES:
-            raise ProfileError(f"{path.name} line {number} has phase {row.phase!r}; prefill or decode is expected")
-        if not row.tokens_per_s > 0.0:
-            raise ProfileError(
-                f"{path.name} line {number} has {row.tokens_per_s:g} tokens/s; a positive rate is expected"
-            )
+        _refuse_impossible(row, f"{path.name} line {number}")
         rows.append(row)
     return rows
+
+
+def _refuse_impossible(row: PublishedRow, where: str) -> None:
+    """Refuse a row that the rule cannot use, or that no such device can have produced."""
+    if row.phase not in PHASES:
+        raise ProfileError(f"{where} has phase {row.phase!r}; prefill or decode is expected")
+    if row.kind not in KINDS:
+        raise ProfileError(f"{where} has kind {row.kind!r}; {' or '.join(KINDS)} is expected")
+    for name in NEEDED[row.phase]:
+        if not 0.0 < getattr(row, name) < float("inf"):
+            raise ProfileError(f"{where} has {name} {getattr(row, name):g}; a {row.phase} needs a positive number")
+    if row.phase == "decode" and not row.tokens_per_s * row.read_bytes_per_token <= _most(row.spec_bandwidth_bytes_per_s):
+        read = row.tokens_per_s * row.read_bytes_per_token
+        raise ProfileError(
+            f"{where} ({row.device}, {row.model}) reads {read:.3g} bytes/s, more than the "
+            f"{row.spec_bandwidth_bytes_per_s:.3g} of its data sheet"
+        )
+    if row.phase == "prefill" and row.tokens_per_s * row.flops_per_token > SHORT_SUMS * _most(row.spec_flops):
+        reached = row.tokens_per_s * row.flops_per_token
+        raise ProfileError(
+            f"{where} ({row.device}, {row.model}) computes {reached:.3g} FLOP/s, more than {SHORT_SUMS:g} times the "
+            f"{row.spec_flops:.3g} of its data sheet"
+        )
+
+
+def _most(ceiling: float) -> float:
+    return BEYOND_CEILING * ceiling
 
 
 def _number(value: str, name: str, path: Path, line: int) -> float:

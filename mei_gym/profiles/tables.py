@@ -107,8 +107,9 @@ def errors_text(rows: list[ErrorRow]) -> str:
 
 
 def profile_rows() -> list[ProfileRow]:
-    """One row a measured profile, then one a card of a device without any."""
+    """One row a measured profile, then one a card of a device without any, with the errors of its class."""
     known = [row for row in error_rows() if row.tier == INTERPOLATED and row.regime == ALL]
+    derived = [row for row in error_rows() if row.tier == DERIVED]
     overall = {(row.device, row.model, row.phase): row for row in known}
     rows = []
     for device in measured_devices():
@@ -129,5 +130,9 @@ def profile_rows() -> list[ProfileRow]:
     for device in carded_devices():
         if device not in measured_devices():
             card = load_card(device)
-            rows.append(ProfileRow(device, ANY, card.origin, card.date, card.name, 0))
+            about = ProfileRow(device, ANY, card.origin, card.date, card.name, 0)
+            for row in derived:
+                if row.device == card.transfer_class:
+                    about = about._replace(**{f"{row.phase}_median": row.median, f"{row.phase}_p95": row.p95})
+            rows.append(about)
     return rows

@@ -22,7 +22,7 @@ def test_every_device_stands_in_the_table_with_its_origin() -> None:
 def test_the_committed_error_table_is_the_one_that_the_code_computes() -> None:
     committed = read_errors((DATA / ERRORS_FILE).read_text(encoding="utf-8"))
     computed = errors_of_folder(DATA)
-    assert [row[:5] for row in committed] == [row[:5] for row in computed]
+    assert [row[:6] for row in committed] == [row[:6] for row in computed]
     for before, now in zip(committed, computed, strict=True):
         for name in ("median", "p95", "noise_median", "noise_p95"):
             a, b = getattr(before, name), getattr(now, name)
@@ -30,7 +30,7 @@ def test_the_committed_error_table_is_the_one_that_the_code_computes() -> None:
 
 
 def test_an_error_table_is_read_back_as_written() -> None:
-    rows = [ErrorRow("bench", "Llama-2-7B", "prefill", ALL, 3, 0.01, 0.05, 0, 0.5, 0.75)]
+    rows = [ErrorRow("interpolated", "bench", "Llama-2-7B", "prefill", ALL, 3, 0.01, 0.05, 0, 0.5, 0.75)]
     assert read_errors(errors_text(rows)) == rows
 
 
@@ -40,7 +40,7 @@ def test_a_file_of_other_columns_is_refused() -> None:
 
 
 def test_a_folder_of_ones_own_brings_its_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = ErrorRow("bench", "Llama-2-7B", "decode", ALL, 3, 0.01, 0.05, 2, 0.02, 0.03)
+    row = ErrorRow("interpolated", "bench", "Llama-2-7B", "decode", ALL, 3, 0.01, 0.05, 2, 0.02, 0.03)
     (tmp_path / "bench").mkdir()
     (tmp_path / "bench" / "llama-2-7b.csv").write_text("")
     (tmp_path / ERRORS_FILE).write_text(errors_text([row]))
@@ -51,8 +51,10 @@ def test_a_folder_of_ones_own_brings_its_errors(tmp_path: Path, monkeypatch: pyt
 def test_a_profile_of_ones_own_does_not_take_the_errors_of_the_shipped_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert any(row[:2] == ("h100-sxm", "Llama-2-7B") for row in error_rows())
+    assert any((row.device, row.model, row.tier) == ("h100-sxm", "Llama-2-7B", "interpolated") for row in error_rows())
     (tmp_path / "h100-sxm").mkdir()
     (tmp_path / "h100-sxm" / "llama-2-7b.csv").write_text("")
     monkeypatch.setenv("MEI_GYM_PROFILES", str(tmp_path))
-    assert not any(row[:2] == ("h100-sxm", "Llama-2-7B") for row in error_rows())
+    assert not any(
+        (row.device, row.model, row.tier) == ("h100-sxm", "Llama-2-7B", "interpolated") for row in error_rows()
+    )
