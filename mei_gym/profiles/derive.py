@@ -37,7 +37,9 @@ def completed(card: dict[str, Any]) -> dict[str, Any]:
         f"{origin}: median over chips of decode rate x bytes read a token / spec bandwidth (profiles/published.py)",
     )
     numbers["bandwidth_bytes_per_s"] = _derived(
-        "bandwidth_bytes_per_s", round(share * bandwidth), f"spec bandwidth x bandwidth_share = {bandwidth:.5g} x {share}"
+        "bandwidth_bytes_per_s",
+        round(share * bandwidth),
+        f"spec bandwidth x bandwidth_share = {bandwidth:.5g} x {share}",
     )
     of, sheet = ("spec bandwidth, in FLOP a byte", bandwidth)
     if gives_flops(transfer_class):
@@ -89,8 +91,8 @@ def _sheet(numbers: dict[str, Any], name: str, slug: Any, transfer_class: str) -
     value = numbers.get(name, {}).get("value")
     if not isinstance(value, int | float) or not 0.0 < value < float("inf"):
         raise ProfileError(
-            f"device card {slug}: {name} is {value!r}; the rule of class {transfer_class} needs it from the data sheet, "
-            f"in {UNITS[name]}"
+            f"device card {slug}: {name} is {value!r}; the rule of class {transfer_class} needs it from the "
+            f"data sheet, in {UNITS[name]}"
         )
     return float(value)
 

@@ -32,10 +32,10 @@ LAUNCHES_S = np.concatenate([[0.0], np.geomspace(1e-6, 1e-3, 121)])
 PHASES = ("prefill", "decode")
 KINDS = ("measured", "vendor")
 NEEDED = {
-    "prefill": ("tokens_per_s", "tokens", "layers", "flops_per_token", "spec_bandwidth_bytes_per_s"),
-    "decode": ("tokens_per_s", "layers", "read_bytes_per_token", "spec_bandwidth_bytes_per_s"),
+    "prefill": ("tokens", "layers", "flops_per_token", "spec_bandwidth_bytes_per_s"),
+    "decode": ("layers", "read_bytes_per_token", "spec_bandwidth_bytes_per_s"),
 }
-SHORT_SUMS = 2.0  # GeForce cards sum in 16 bits at twice the rate of the 32-bit sums that X counts; TinyChat does
+SHORT_SUMS = 2.0  # a GeForce card sums in 16 bits at twice the rate of the 32-bit sums that X counts; TinyChat does so
 
 
 class PublishedRow(NamedTuple):
@@ -102,25 +102,22 @@ def _refuse_impossible(row: PublishedRow, where: str) -> None:
         raise ProfileError(f"{where} has phase {row.phase!r}; prefill or decode is expected")
     if row.kind not in KINDS:
         raise ProfileError(f"{where} has kind {row.kind!r}; {' or '.join(KINDS)} is expected")
+    if not 0.0 < row.tokens_per_s < float("inf"):
+        raise ProfileError(f"{where} has {row.tokens_per_s:g} tokens/s; a positive rate is expected")
     for name in NEEDED[row.phase]:
         if not 0.0 < getattr(row, name) < float("inf"):
             raise ProfileError(f"{where} has {name} {getattr(row, name):g}; a {row.phase} needs a positive number")
-    if row.phase == "decode" and not row.tokens_per_s * row.read_bytes_per_token <= _most(row.spec_bandwidth_bytes_per_s):
-        read = row.tokens_per_s * row.read_bytes_per_token
+    decodes = row.phase == "decode"
+    per_token, of, unit = (
+        (row.read_bytes_per_token, row.spec_bandwidth_bytes_per_s, "bytes/s")
+        if decodes
+        else (row.flops_per_token, SHORT_SUMS * row.spec_flops, "FLOP/s")
+    )
+    if row.tokens_per_s * per_token > BEYOND_CEILING * of:
         raise ProfileError(
-            f"{where} ({row.device}, {row.model}) reads {read:.3g} bytes/s, more than the "
-            f"{row.spec_bandwidth_bytes_per_s:.3g} of its data sheet"
+            f"{where} ({row.device}, {row.model}, {row.phase}) implies {row.tokens_per_s * per_token:.3g} {unit}, "
+            f"more than the {of:.3g} of its data sheet{'' if decodes else ' with 16-bit sums'}"
         )
-    if row.phase == "prefill" and row.tokens_per_s * row.flops_per_token > SHORT_SUMS * _most(row.spec_flops):
-        reached = row.tokens_per_s * row.flops_per_token
-        raise ProfileError(
-            f"{where} ({row.device}, {row.model}) computes {reached:.3g} FLOP/s, more than {SHORT_SUMS:g} times the "
-            f"{row.spec_flops:.3g} of its data sheet"
-        )
-
-
-def _most(ceiling: float) -> float:
-    return BEYOND_CEILING * ceiling
 
 
 def _number(value: str, name: str, path: Path, line: int) -> float:
