@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from mei_gym.measure_command import measure
 from mei_gym.terminal import show, show_json
 
 REFUSED = 2  # exit code of a wrong word; 1: the verb ran and what it found is not well
@@ -29,7 +29,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-measure = typer.Typer(help="Measure a model on this machine and write its profile.")
 app.add_typer(measure, name="measure")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="An environment, for example mei/SplitInference-v0.")]
@@ -129,38 +128,6 @@ def _paired(row: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-@measure.command()
-def layers(
-    model: Annotated[str, typer.Option(help="The model, for example SmolLM2-135M.")],
-    device: Annotated[str, typer.Option(help="cpu or cuda.")],
-    out: Annotated[Path, typer.Option(help="Folder of the profile.")] = Path("profiles"),
-    weights: Annotated[Path | None, typer.Option(help="A GGUF file with the model's weights.")] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="Of weights: float32 on cpu; bfloat16, int8 or int4 on cuda.")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Of the CPU; more than one: wall time.")] = 1,
-    points: Annotated[str, typer.Option(help="full, or core: about half of them, for large models on cuda.")] = "full",
-    loading: Annotated[
-        bool | None, typer.Option(help="Times from disk to memory to GPU; by default once a device.")
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="One point of each kind: a trial, not a profile to publish.")
-    ] = False,
-    budget: Annotated[float | None, typer.Option(help="Seconds; the same command goes on where it stopped.")] = None,
-) -> None:
-    """Time embedding, blocks and head of a model, prefill and decode; a killed campaign goes on where it was."""
-    from mei_gym.catalogue import known
-
-    known("device", device, ["cpu", "cuda"])
-    from mei_gym.measurements.layers import measure_layers
-
-    path = measure_layers(
-        model, device, out, weights=weights, precision=precision, threads=threads, points=points, loading=loading,
-        quick=quick, budget_s=budget,
-    )  # fmt: skip
-    typer.echo(path)
-
-
 @app.command()
 def headroom(
     id: Id,
@@ -246,7 +213,7 @@ def _refusal(error: Exception) -> str | None:
         refused: Any = error
         return " ".join(refused.format_message().split())
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("mei_gym"):
-        extras = {"transformers": "measure", "gguf": "measure", "pynvml": "measure"}
+        extras = {name: "measure" for name in ("transformers", "gguf", "pynvml", "gensim")}
         return f"this needs the package {error.name}: pip install 'mei-gym[{extras.get(error.name, 'train')}]'"
     if isinstance(error, ImportError) and error.name is None:
         return " ".join(str(error).split())

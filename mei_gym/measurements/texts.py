@@ -84,7 +84,7 @@ def tokens(name: str, split: str = "test", folder: Path | None = None) -> np.nda
     if name not in CORPORA:
         raise ValueError(f"no corpus {name!r}; there are {', '.join(CORPORA)}")
     if name not in held:
-        raise FileNotFoundError(f"{where} holds no corpus {name!r}; mei_gym.measurements.texts.prepare() builds it")
+        raise FileNotFoundError(f"{where} holds no corpus {name!r}; `mei-gym measure texts` prepares it")
     splits = held[name]["splits"]
     if split not in splits:
         raise ValueError(f"corpus {name!r} has no split {split!r}; it has {', '.join(splits)}")
