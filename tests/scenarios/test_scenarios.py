@@ -142,6 +142,7 @@ WRONG_VALUES = [
     ({"device_classes": {"phone": {"layers_from": "moon"}}}, r"device_classes\.phone\.layers_from: .*'flash' or 'air'"),
     ({"applications": {"mobile_health": {"share": 0.9}}}, r"shares add up to 1\.7; 1 is needed"),
     ({"applications": {"mobile_health": {"classes": {"phone": 0.1}}}}, r"shares of application mobile_health add up"),
+    ({"device_classes": {"phone": {"card": "rtx-4090"}}}, r"card 'rtx-4090' has no battery_j, which a device"),
     ({"battery_low": 0.9, "battery_high": 0.5}, r"battery_low is 0\.9; at most battery_high, 0\.5"),
     ({"radio": {"cell": {"carrier_hz": float("nan")}}}, r"cell value carrier_hz is nan"),
     ({"radio": {"cell": {"resource_blocks": 0.0}}}, r"cell value resource_blocks is 0\.0; a finite positive number"),

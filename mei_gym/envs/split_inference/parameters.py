@@ -92,6 +92,9 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -
         return np.array([float(getattr(each, name)) for each in classes])
 
     def of_card(name: str) -> np.ndarray:
+        for slug, each in zip(slugs, device_cards):
+            if name not in each.numbers:
+                raise ScenarioError(f"The card {slug!r} has no {name}, which a device that users carry needs.")
         return np.array([each[name] for each in device_cards])
 
     class_names = list(scenario.device_classes)
