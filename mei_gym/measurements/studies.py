@@ -23,7 +23,8 @@ def run_study(
 ) -> Path:  # fmt: skip
     """Run a study into `out/<name>/`; the path of its CSV. `more` is for `measure_adaptation`: its tables and models.
 
-    ValueError, FileNotFoundError or ImportError in one sentence for what is missing: texts, weights, torch, a GPU.
+    Texts are prepared where they are not. ValueError, FileNotFoundError or ImportError in one sentence for what is
+    missing: weights, the packages that hold the texts, torch, a GPU.
     """
     if name not in STUDIES:
         raise ValueError(f"no study {name!r}; there are {', '.join(STUDIES)}")
@@ -37,21 +38,14 @@ def run_study(
         raise ImportError("measuring needs PyTorch: pip install 'mei-gym[measure]'") from None
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda' needs an NVIDIA GPU that PyTorch sees; there is none, so measure 'cpu'")
-    if name != "adaptation" or "rounds" in more.get("tables", ("rounds",)):
-        needs_texts(text_folder)
+    reads_texts = name != "adaptation" or "rounds" in more.get("tables", ("rounds",))
+    if reads_texts and "wiki" not in texts.present(text_folder):
+        texts.prepare(text_folder, progress)
     run = getattr(import_module(f"mei_gym.measurements.{name}"), f"measure_{name}")
     return run(
         out, weights=weights, texts=text_folder, device=device, quick=quick, budget_s=budget_s, seed=seed,
         progress=progress, **more,
     )  # fmt: skip
-
-
-def needs_texts(folder: Path | None) -> None:
-    """FileNotFoundError where the folder of texts does not hold the one that every study reads."""
-    if "wiki" not in texts.present(folder):
-        raise FileNotFoundError(
-            f"{folder or texts.folder()} holds no prepared texts; `mei-gym measure texts` prepares them"
-        )
 
 
 def prepare_texts(folder: Path | None = None, progress: bool = True) -> Path:

@@ -1,7 +1,6 @@
 """Both tables of adaptation on tiny settings: what they hold, and that they go on where they stopped."""
 
 import csv
-import hashlib
 import json
 
 import numpy as np
@@ -20,21 +19,6 @@ from mei_gym.measurements.model import random_model  # noqa: E402
 TINY = Architecture("Tiny-Test", 2, 64, 4, 4, 16, 96, 128, False, False, 1e4, 1e-5)
 SETTING = Setting(rounds=2, steps=3, batch=2, length=16, held_out=3)
 RUNS = [Run("lora", "by_text", 2, 4, 0.0, 0), Run("lora", "centralised", 2, 4, 0.5, 0)]
-
-
-@pytest.fixture
-def prepared(tmp_path):
-    """Texts of a prepared folder: made-up tokens of three corpora."""
-    folder, rng, held = tmp_path / "texts", np.random.default_rng(0), {}
-    folder.mkdir()
-    for name, splits in (("wiki", ("train", "test")), ("news", ("test",)), ("pydoc", ("test",))):
-        held[name] = {"source": "made up", "licence": "none", "splits": {}}
-        for split in splits:
-            ids = rng.integers(TINY.vocabulary, size=500).astype(np.uint16)
-            np.save(folder / f"{name}.{split}.npy", ids)
-            held[name]["splits"][split] = {"tokens_sha256": hashlib.sha256(ids.tobytes()).hexdigest()}
-    (folder / "texts.json").write_text(json.dumps(held))
-    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -127,10 +111,10 @@ def test_clients_of_one_text_have_parts_of_it_that_do_not_overlap(prepared):
 
 def test_no_training_window_is_held_out(prepared):
     clients = Clients(SETTING, prepared)
-    assert len(clients.training[1]) == 400
+    assert len(clients.training[1]) == 0.8 * 1600
     news = np.load(prepared / "news.test.npy")
     assert clients.held_out["news"].min() >= 0
-    np.testing.assert_array_equal(clients.held_out["news"][0], news[400:416])
+    np.testing.assert_array_equal(clients.held_out["news"][0], news[1280:1296])
 
 
 def test_steps_are_measured_and_resumed(tmp_path, monkeypatch):
