@@ -9,7 +9,7 @@
 
 s and e are medians over the chips of a class of each chip's median; t0, fitted with s, is allowed for GPUs alone, whose
 kernels a host launches: A100 and H100 decode far below their bandwidth under the runtimes that were published. B is the
-file's bytes: weights of 4 bits bring what the rows say, not the ratio of bits.
+file's bytes; what fewer bits bring beyond fewer bytes differs from chip to chip and stands in `profiles/pairs.py`.
 
 Tested by leaving out one chip after another; a class of one chip by leaving out one row after another, which flatters.
 `data/published.csv` has the rows with their sources. Bytes a token and data-sheet bandwidths are partly estimates of
