@@ -2,7 +2,9 @@
 
     quality/<model>.csv       loss against bits, pruning, exits, noise
     leakage/<model>.csv       what an attacker reads at a cut
-    acceptance/<model>.csv    drafted tokens accepted, by position
+    acceptance/<model>.csv    drafted tokens accepted, by position; <model>.traces.csv: every draft
+    adaptation/<model>.csv    loss against rounds of federated LoRA
+    adaptation/<device>/<model>.csv    time and memory of a training step of one block
 
 They lie in the same folders as the profiles, each beside a JSON that says how it was measured, and are refused by the
 same rules. A curve is a small model's: read at another model's relative depth it is a stand-in and is to be called one.
@@ -68,7 +70,45 @@ KINDS = {
         ("draft", "setting", "corpus"),
         (),
     ),
+    "adaptation": Kind(
+        (
+            "run",
+            "arrangement",
+            "clients",
+            "rank",
+            "noisy_share",
+            "seed",
+            "round",
+            "corpus",
+            "tokens",
+            "nll",
+            "nll_se",
+            "sent_bytes",
+            "step_count",
+        ),
+        ("run", "arrangement", "corpus"),
+        ("noisy_share",),
+    ),
 }
+STEPS = Kind(  # of adaptation/<device>/
+    (
+        "method",
+        "targets",
+        "rank",
+        "batch",
+        "tokens",
+        "forward_s",
+        "step_s",
+        "step_p10_s",
+        "step_p90_s",
+        "repeats",
+        "saved_bytes",
+        "peak_bytes",
+        "mode",
+    ),
+    ("method", "targets", "mode"),
+    (),
+)
 
 
 @dataclass(frozen=True)
@@ -108,11 +148,25 @@ def load_curves(kind: str, model: str) -> Curves:
     csv_path, json_path = find_file(kind, f"{slug}.csv"), find_file(kind, f"{slug}.json")
     if csv_path is None or json_path is None:
         raise ProfileError(f"no {kind} of model {model!r}{nearest(slug, curve_models(kind))}")
-    return _loaded(kind, csv_path, json_path, csv_path.stat().st_mtime_ns)
+    return _loaded(kind, KINDS[kind], csv_path, json_path, csv_path.stat().st_mtime_ns)
+
+
+def step_devices(model: str) -> list[str]:
+    """Slugs of the devices on which a model's training steps were timed."""
+    return sorted({path.parent.name for f in folders() for path in f.glob(f"adaptation/*/{slug_of(model)}.json")})
+
+
+def load_steps(device: str, model: str) -> Curves:
+    """The table of a model's training steps on a device, checked likewise."""
+    paths = [folder / "adaptation" / device / f"{slug_of(model)}.csv" for folder in reversed(folders())]
+    found = next((path for path in paths if path.is_file() and path.with_suffix(".json").is_file()), None)
+    if found is None:
+        raise ProfileError(f"no training steps of model {model!r} on {device!r}{nearest(device, step_devices(model))}")
+    return _loaded("training steps", STEPS, found, found.with_suffix(".json"), found.stat().st_mtime_ns)
 
 
 @cache
-def _loaded(kind: str, csv_path: Path, json_path: Path, changed_ns: int) -> Curves:
+def _loaded(kind: str, form: Kind, csv_path: Path, json_path: Path, changed_ns: int) -> Curves:
     card, content = checked_json(json_path), file_content(csv_path)
     digest = hashlib.sha256(content).hexdigest()
     if digest != card.get("csv_sha256"):
@@ -120,7 +174,6 @@ def _loaded(kind: str, csv_path: Path, json_path: Path, changed_ns: int) -> Curv
             f"{csv_path.name} of {kind} is not the file that was measured: its SHA-256 is {digest[:12]}..., "
             f"expected {str(card.get('csv_sha256'))[:12]}..."
         )
-    form = KINDS[kind]
     lines = csv_lines(content, csv_path, form.columns)
     columns = {
         name: np.array([line[i] for line in lines]) if name in form.words else _numbers(lines, i, name, csv_path)
@@ -202,3 +255,64 @@ def accepted_tokens(survival: np.ndarray, drafted: int) -> float:
     if not 0 <= drafted <= len(survival):
         raise ProfileError(f"acceptance was measured up to {len(survival)} drafted tokens, not {drafted}")
     return float(survival[:drafted].sum())
+
+
+class Drafts(NamedTuple):
+    """Every draft round of one kind on one text: to be replayed in order, or drawn from with replacement."""
+
+    prompt: np.ndarray  # i8[rounds]: which prompt
+    start: np.ndarray  # i8[rounds]: tokens of the answer before the draft
+    matches: np.ndarray  # bool[rounds, gamma]: whether each drafted token is the whole model's
+    accepted: np.ndarray  # i8[rounds]: tokens up to the first that is not
+
+
+TRACE_COLUMNS = ("draft", "setting", "amount", "corpus", "prompt", "start", "matches")
+
+
+def drafts(model: str, draft: str, setting: str, amount: float, corpus: str = "wiki") -> Drafts:
+    """The traces behind `acceptance`, token by token."""
+    table = load_curves("acceptance", model)
+    counts = table.rows(draft=draft, setting=setting, amount=float(amount), corpus=corpus)["drafts"]
+    path = table.path.with_suffix(".traces.csv")
+    if not path.is_file():
+        raise ProfileError(f"the traces of {model} are not beside {table.path.name}: {path.name} is missing")
+    content = file_content(path)
+    if hashlib.sha256(content).hexdigest() != table.card["traces"]["sha256"]:
+        raise ProfileError(f"{path.name} is not the file that was measured: its SHA-256 is another")
+    wanted = (draft, setting, f"{amount:g}", corpus)
+    lines = [line for line in csv_lines(content, path, TRACE_COLUMNS) if tuple(line[:4]) == wanted]
+    if len(lines) != counts[0]:
+        raise ProfileError(f"{path.name} has {len(lines)} drafts of {' '.join(wanted)}, expected {counts[0]:g}")
+    matches = np.array([[mark == "1" for mark in line[6]] for line in lines])
+    accepted = np.cumprod(matches, axis=1).sum(axis=1)
+    prompt, start = (np.array([int(line[i]) for line in lines]) for i in (4, 5))
+    return Drafts(prompt, start, matches, accepted)
+
+
+def loss_by_round(
+    model: str, run: str = "lora", arrangement: str = "iid", clients: int = 4, rank: int = 16, noisy_share: float = 0.0,
+    corpus: str = "wiki",
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """[rounds + 1] twice: mean over seeds of the held-out loss, nats a token, and its largest less its least.
+
+    Round 0 is the model before training. One seed spreads by 0.
+    """
+    found = load_curves("adaptation", model).rows(
+        run=run, arrangement=arrangement, clients=float(clients), rank=float(rank), noisy_share=noisy_share,
+        corpus=corpus,
+    )  # fmt: skip
+    seeds = np.unique(found["seed"])
+    by_seed = [found["nll"][found["seed"] == seed][np.argsort(found["round"][found["seed"] == seed])] for seed in seeds]
+    table = np.stack(by_seed)
+    return table.mean(axis=0), np.ptp(table, axis=0)
+
+
+def step_ratio(
+    device: str, model: str, method: str, batch: int, tokens: int, targets: str = "", rank: int = 0
+) -> float:
+    """Time of a block's training step over that of its forward pass at inference, on the same windows."""
+    table = load_steps(device, model)
+    windows = {"batch": float(batch), "tokens": float(tokens)}
+    wanted = {"method": method, **windows, **({"targets": targets} if targets else {}), "rank": float(rank)}
+    step, inference = table.rows(**wanted), table.rows(method="inference", **windows)
+    return float(step["step_s"][0] / inference["step_s"][0])
