@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -30,7 +31,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(measure, name="measure")
+profiles = typer.Typer(help="Say what is measured, cited or derived, and the errors; `plot` draws it.")
+app.add_typer(profiles, name="profiles")
 
+PICTURES = Path("pictures")
 Id = Annotated[str, typer.Argument(metavar="ID", help="An environment, for example mei/SplitInference-v0.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -75,22 +79,45 @@ def describe(
     typer.echo(page(id, scenario))
 
 
-@app.command()
-def profiles(
+@profiles.callback(invoke_without_command=True)
+def _profiles(
+    context: typer.Context,
     errors: Annotated[bool, typer.Option("--errors", help="The cost model's errors on held-out points.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is measured, cited or derived, and the errors."""
+    """Say what is measured, cited or derived, and the errors; `plot` draws it."""
+    if context.invoked_subcommand is not None:
+        return
     from mei_gym.profiles.tables import error_rows, profile_rows
 
     if not errors:
-        rows = [row._asdict() for row in profile_rows()]
-        legend = "Profiles; %: median/95th percentile; moved: knots made monotone (largest move)"
-        show(rows if as_json else [_paired(row) for row in rows], legend, as_json)
+        from mei_gym.profiles.listing import curve_rows
+
+        rows, curves = ([row._asdict() for row in found] for found in (profile_rows(), curve_rows()))
+        if as_json:
+            show_json({"profiles": rows, "curves": curves})
+            return
+        show([_paired(row) for row in rows], "Profiles; %: median/95th percentile; moved: knots made monotone (most)")
+        typer.echo()
+        blank = [{name: "" if value != value else value for name, value in row.items()} for row in curves]
+        show(blank, "Curves and cited tables; typical error: the median standard error of the rows")
     elif as_json:
         show([row._asdict() for row in error_rows()], "Errors", as_json)
     else:
         _show_errors()
+
+
+@profiles.command()
+def plot(
+    out: Annotated[Path, typer.Option(help="Folder of the pictures, PDF and PNG.")] = PICTURES,
+    device: Annotated[str, typer.Option(help="Whose profiles are drawn.")] = "h100-sxm",
+    model: Annotated[str, typer.Option(help="Whose curves are drawn.")] = "SmolLM2-135M",
+) -> None:
+    """Draw roofline, latency, quality, leakage, acceptance and adaptation, and their captions."""
+    from mei_gym.profiles.pictures import draw
+
+    for path in draw(out, device, model):
+        typer.echo(path)
 
 
 def _show_errors() -> None:
@@ -213,7 +240,7 @@ def _refusal(error: Exception) -> str | None:
         refused: Any = error
         return " ".join(refused.format_message().split())
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("mei_gym"):
-        extras = {name: "measure" for name in ("transformers", "gguf", "pynvml", "gensim")}
+        extras = {name: "measure" for name in ("transformers", "gguf", "pynvml", "gensim")} | {"matplotlib": "plot"}
         return f"this needs the package {error.name}: pip install 'mei-gym[{extras.get(error.name, 'train')}]'"
     if isinstance(error, ImportError) and error.name is None:
         return " ".join(str(error).split())

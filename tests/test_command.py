@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import gymnasium
 import pytest
@@ -74,10 +75,41 @@ def test_describe_prints_the_page_and_the_scenarios_values(capsys):
 
 def test_profiles_say_of_each_device_where_its_numbers_are_from(capsys):
     code, out, _ = answer(capsys, "profiles", "--json")
-    rows = json.loads(out)
+    listed = json.loads(out)
     assert code == 0
-    assert {row["origin"] for row in rows} <= {"measured", "cited", "derived"}
-    assert "measured" in {row["origin"] for row in rows}
+    assert {row["origin"] for row in listed["profiles"]} == {"measured", "derived"}
+    assert {row["origin"] for row in listed["curves"]} == {"measured", "cited"}
+    assert {row["kind"] for row in listed["curves"]} >= {"quality", "leakage", "acceptance", "adaptation"}
+
+
+def test_tables_of_profiles_and_errors_fit_a_terminal_of_100_columns(capsys):
+    for words in (["profiles"], ["profiles", "--errors"]):
+        _, out, _ = answer(capsys, *words)
+        assert max(map(len, out.splitlines())) <= 100
+    assert [tier in out for tier in ("measured point", "interpolated", "unseen model", "derived device")] == [True] * 4
+
+
+def test_pictures_of_what_was_measured_are_drawn_with_their_captions(capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    code, out, _ = answer(capsys, "profiles", "plot", "--out", str(tmp_path / "new" / "pictures"))
+    paths = [Path(line) for line in out.split()]
+    assert code == 0
+    assert len(paths) == 13
+    assert all(path.stat().st_size > 10_000 for path in paths if path.suffix == ".png")
+    captions = (tmp_path / "new" / "pictures" / "captions.md").read_text()
+    assert all(f"**{path.stem}**" in captions for path in paths if path.suffix == ".pdf")
+
+
+def test_a_picture_of_what_was_not_measured_is_refused_before_anything_is_written(capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    for words, said in (
+        (["--device", "h10"], "no profile was measured on 'h10'; did you mean 'h100-sxm'?"),
+        (["--model", "GPT-2"], "no leakage of model 'GPT-2'"),
+    ):
+        code, _, err = answer(capsys, "profiles", "plot", "--out", str(tmp_path / "none"), *words)
+        assert code == 2
+        assert said in err
+    assert not (tmp_path / "none").exists()
 
 
 def test_errors_are_shown_beside_the_noise_of_repeats(capsys):

@@ -66,13 +66,10 @@ def cited_acceptance(path: Path = DATA / "acceptance" / FILE) -> list[CitedAccep
     rows = []
     for number, line in enumerate(csv_lines(file_content(path), path, CitedAcceptance._fields), start=2):
         target, draft, task, temperature, kind, drafted, position, acceptance, speed_up, source = line
-        numbers = [
-            _number(value, name, path, number)
-            for name, value in (("drafted", drafted), ("position", position), ("acceptance", acceptance))
-        ]
         row = CitedAcceptance(
-            target, draft, task, _number(temperature, "temperature", path, number), kind, *numbers,
-            _number(speed_up, "speed_up", path, number), source,
+            target, draft, task, _number(temperature, "temperature", path, number), kind,
+            _number(drafted, "drafted", path, number), _number(position, "position", path, number),
+            _number(acceptance, "acceptance", path, number), _number(speed_up, "speed_up", path, number), source,
         )  # fmt: skip
         if row.kind not in KINDS:
             raise ProfileError(f"{path.name} line {number} has kind {kind!r}; {', '.join(KINDS)} are expected")

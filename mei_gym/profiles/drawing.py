@@ -1,0 +1,47 @@
+"""How the pictures look: their size, colours that colour-blind readers can tell apart, and no pyplot."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette
+BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, BLACK = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000",
+)  # fmt: skip
+GREY = "#5a5a5a"
+TWO_COLUMNS, HEIGHT = 7.16, 2.6  # inches; the width of IEEE's two columns
+DPI = 200
+MARKS = "osD^v<>Pp*Xh"
+
+
+class Picture(NamedTuple):
+    """A drawn figure, its name, and what it shows in a sentence or two."""
+
+    name: str
+    caption: str
+    figure: Figure
+
+
+def figure(width: float, height: float, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
+    """A figure without pyplot, so that nothing stays open, and its axes."""
+    drawn = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(drawn)
+    return drawn, drawn.subplots(1, columns, **options)
+
+
+def tidy(axes: Any, grid: str | None = None) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=7, length=2.5)
+    for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
+        text.set_size(8)
+    if grid:
+        axes.grid(axis=grid, color="#e6e6e6", linewidth=0.5)
+        axes.set_axisbelow(True)
+
+
+def legend_beside(axes: Any) -> None:
+    """The legend to the right of the panel, where it hides nothing."""
+    axes.legend(fontsize=6.5, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.3)
