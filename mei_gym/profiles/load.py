@@ -27,6 +27,7 @@ CARDS = "devices"  # the folder of cards inside each folder of profiles
 CURVES = ("quality", "leakage", "acceptance", "adaptation")  # folders of curves likewise
 ENVIRONMENT_VARIABLE = "MEI_GYM_PROFILES"
 LARGEST_FILE_BYTES = 8 * 1024**2
+WIDEST_SPREAD = 4.0  # chosen: 90th over 10th percentile of a row's repeats; the widest row that ships has 3.5
 BEYOND_CEILING = 1.05  # a row may beat a ceiling by measurement noise, not by more (costs.md, physical floor)
 
 
@@ -224,14 +225,21 @@ def csv_lines(content: bytes, path: Path, columns: tuple[str, ...]) -> list[list
     """The lines of a CSV below its header, which must be these columns."""
     lines = list(csv.reader(io.StringIO(_text(content, path))))
     if not lines or tuple(lines[0]) != columns:
-        raise ProfileError(
-            f"{path.name} has the columns {','.join(lines[0]) if lines else 'of an empty file'}, "
-            f"expected {','.join(columns)}"
-        )
+        raise ProfileError(_wrong_header(path, lines[0] if lines else [], columns))
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(columns):
             raise ProfileError(f"{path.name} line {number} has {len(line)} values, expected {len(columns)}")
     return lines[1:]
+
+
+def _wrong_header(path: Path, header: list[str], columns: tuple[str, ...]) -> str:
+    """One sentence on a header: a column in another unit by name, else what is there and what is expected."""
+    for column in header:
+        quantity, _, unit = column.rpartition("_")
+        for wanted in columns:
+            if quantity and wanted not in header and wanted.rpartition("_")[0] == quantity:
+                return f"{path.name} has {column!r}, in {unit}; {wanted!r} is expected, in {wanted.rpartition('_')[2]}"
+    return f"{path.name} has the columns {','.join(header) or 'of an empty file'}, expected {','.join(columns)}"
 
 
 def _columns(content: bytes, path: Path) -> dict[str, np.ndarray]:
@@ -263,6 +271,10 @@ def _refuse_impossible(columns: dict[str, np.ndarray], card: ProfileCard, path: 
         (
             "a spread that does not hold the median",
             ~((columns["time_p10_s"] <= time_s) & (time_s <= columns["time_p90_s"])),
+        ),
+        (
+            f"a 90th percentile of more than {WIDEST_SPREAD:g} times the 10th: measure again on a quiet machine",
+            columns["time_p90_s"] > WIDEST_SPREAD * columns["time_p10_s"],
         ),
         ("a negative count", (columns["tokens"] < 0) | (columns["batch"] < 0) | (columns["context_tokens"] < 0)),
         ("work that is not a number", ~(np.isfinite(columns["flops"]) & np.isfinite(columns["bytes"]))),

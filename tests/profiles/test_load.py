@@ -76,7 +76,7 @@ def test_a_good_profile_is_read(folder: Path) -> None:
 
 
 def test_blocks_of_a_real_model_are_averaged(folder: Path) -> None:
-    write(folder, [slow(GOOD_ROW, layer=i, time_s=t, time_p90_s=1.0) for i, t in enumerate((1e-2, 3e-2))])
+    write(folder, [slow(GOOD_ROW, layer=i, time_s=t, time_p90_s=3.9e-2) for i, t in enumerate((1e-2, 3e-2))])
     assert load_profile("bench", "SmolLM2-135M").rows("prefill", "knot")["time_s"].tolist() == [2e-2]
 
 
@@ -133,11 +133,12 @@ def test_a_file_beyond_eight_mebibytes_is_refused(folder: Path, monkeypatch: pyt
         ({"time_s": 0.0}, "a time that is not a positive number"),
         ({"time_s": "nan"}, "a time that is not a positive number"),
         ({"time_p90_s": 1e-3}, "a spread that does not hold the median"),
+        ({"time_p10_s": 2e-3}, "a 90th percentile of more than 4 times the 10th"),
         ({"tokens": -1}, "a negative count"),
         ({"phase": "guess"}, "an unknown phase"),
         ({"role": "guess"}, "an unknown role"),
         ({"flops": 1e10}, "more FLOP/s than the device has"),
-        ({"time_s": 1e-4, "time_p10_s": 1e-4}, "more bytes/s than the device has"),
+        ({"time_s": 1e-4, "time_p10_s": 1e-4, "time_p90_s": 1e-4}, "more bytes/s than the device has"),
     ],
 )
 def test_a_row_that_no_device_can_have_produced_is_refused(folder: Path, values: dict, reason: str) -> None:
@@ -150,6 +151,9 @@ def test_a_row_that_no_device_can_have_produced_is_refused(folder: Path, values:
 def test_other_columns_and_words_for_numbers_are_refused(folder: Path) -> None:
     write(folder, text="a,b\n1,2\n")
     assert "has the columns a,b" in refusal()
+    header = ",".join(COLUMNS).replace("time_s", "time_ms")
+    write(folder, text=f"{header}\n")
+    assert "has 'time_ms', in ms; 'time_s' is expected, in s" in refusal()
     write(folder, [slow(GOOD_ROW, tokens="many")])
     assert "is not a number" in refusal()
     write(folder, [GOOD_ROW[:-1]])
