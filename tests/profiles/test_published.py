@@ -113,7 +113,7 @@ def test_four_bits_bring_less_than_the_ratio_of_bits_on_a_gpu() -> None:
         (",decode,127.74", ",decode,many", "tokens_per_s 'many'; a number is expected"),
         (",decode,127.74", ",decode,0", "0 tokens/s; a positive rate is expected"),
         (",decode,127.74", ",chat,127.74", "phase 'chat'; prefill or decode is expected"),
-        ("tokens_per_s,tokens", "tokens_per_ms,tokens", "expected device,chip"),
+        ("tokens_per_s,tokens", "tokens_per_ms,tokens", "'tokens_per_s' is expected"),
     ],
 )
 def test_a_bad_published_row_is_refused_in_a_sentence(tmp_path: Path, old: str, new: str, said: str) -> None:
