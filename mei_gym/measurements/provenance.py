@@ -107,7 +107,7 @@ def weight_bytes(block: Any, ends: Any) -> dict[str, dict[str, float]]:
     Norms and biases stay 16-bit.
     """
     matrices = [block.qkv, block.output, block.gate_up, block.down]
-    vectors = [part for part in (block.input_norm, block.mlp_norm, block.qkv_bias) if part is not None]
+    vectors = [part for part in block if part is not None and all(part is not matrix for matrix in matrices)]
 
     def packed(parts: list[Any], whole: list[Any], bits: int) -> float:
         values = sum(part.numel() for part in parts)
@@ -117,7 +117,7 @@ def weight_bytes(block: Any, ends: Any) -> dict[str, dict[str, float]]:
     groups = {
         "block": (matrices, vectors),
         "embedding": ([ends.embedding], []),
-        "head": ([ends.head], [ends.final_norm]),
+        "head": ([ends.head], [part for part in (ends.final_norm, ends.final_norm_bias) if part is not None]),
     }
     return {
         name: {str(bits): packed(parts, whole, bits) for bits in (16, 8, 4)} for name, (parts, whole) in groups.items()

@@ -110,3 +110,41 @@ def test_the_blocks_agree_with_the_transformers_library(card):
         expected = transformers_logits(config, model_class, card, ends, chain, tokens)
         found = logits(card, ends, chain, tokens)
     assert float((found - expected).norm() / expected.norm()) < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_gpt2s_blocks_agree_with_the_transformers_library():
+    """With positions that say nothing, which are added before the first block and belong to none."""
+    transformers = pytest.importorskip("transformers")
+    card = Architecture("Old", 2, 64, 4, 4, 16, 128, 96, True, True, 0.0, 1e-5, False, True, 32)
+    config = transformers.GPT2Config(
+        vocab_size=card.vocabulary, n_embd=card.hidden_size, n_inner=card.mlp_size, n_layer=2, n_head=card.heads,
+        n_positions=card.learned_positions, attn_implementation="eager",
+    )  # fmt: skip
+    generator = torch.Generator().manual_seed(5)
+    with torch.inference_mode():
+        ends = random_ends(card, generator, torch.float32, torch.device("cpu"))
+        chain = [random_block(card, generator, torch.float32, torch.device("cpu")) for _ in range(2)]
+        tokens = torch.randint(card.vocabulary, (23,), generator=generator)
+        model = transformers.GPT2LMHeadModel(config).eval()
+        state = {
+            "transformer.wte.weight": ends.embedding,
+            "transformer.wpe.weight": torch.zeros(card.learned_positions, card.hidden_size),
+            "transformer.ln_f.weight": ends.final_norm,
+            "transformer.ln_f.bias": ends.final_norm_bias,
+            "lm_head.weight": ends.head,
+        }
+        for i, weights in enumerate(chain):
+            named = {
+                "ln_1.weight": weights.input_norm, "ln_1.bias": weights.input_norm_bias,
+                "attn.c_attn.weight": weights.qkv.t(), "attn.c_attn.bias": weights.qkv_bias,
+                "attn.c_proj.weight": weights.output.t(), "attn.c_proj.bias": weights.output_bias,
+                "ln_2.weight": weights.mlp_norm, "ln_2.bias": weights.mlp_norm_bias,
+                "mlp.c_fc.weight": weights.gate_up.t(), "mlp.c_fc.bias": weights.up_bias,
+                "mlp.c_proj.weight": weights.down.t(), "mlp.c_proj.bias": weights.down_bias,
+            }  # fmt: skip
+            state |= {f"transformer.h.{i}.{name}": tensor for name, tensor in named.items()}
+        model.load_state_dict(state)
+        expected = model(tokens[None]).logits[0]
+        found = logits(card, ends, chain, tokens)
+    assert float((found - expected).norm() / expected.norm()) < 1e-5
