@@ -11,7 +11,7 @@ from mei_gym.measurements import loading
 from mei_gym.measurements.loading import filesystem, load_times
 
 MIB = 2**20
-MOUNTS = "/dev/vda / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n/dev/vdb /tmp/disk xfs rw 0 0\n"
+MOUNTS = "/dev/vda / ext4 rw 0 0\ntmpfs /scratch tmpfs rw 0 0\n/dev/vdb /scratch/disk xfs rw 0 0\n"
 
 
 def test_every_size_is_read_and_more_bytes_take_longer(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_memory_is_not_told_as_a_disk(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("folder", "kind"), [("/tmp/x", "tmpfs"), ("/tmp/disk/y", "xfs"), ("/tmpx", "ext4"), ("/", "ext4")]
+    ("folder", "kind"), [("/scratch/x", "tmpfs"), ("/scratch/disk/y", "xfs"), ("/scratchy", "ext4"), ("/", "ext4")]
 )
 def test_the_nearest_mount_tells_the_file_system(folder: str, kind: str) -> None:
     assert filesystem(Path(folder), MOUNTS) == kind
