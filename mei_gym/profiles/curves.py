@@ -25,7 +25,6 @@ from mei_gym.profiles.load import (
     checked_json,
     csv_lines,
     file_content,
-    find_file,
     folders,
     nearest,
     slug_of,
@@ -136,19 +135,26 @@ class Curves:
 
 
 def curve_models(kind: str) -> list[str]:
-    """Slugs of the models of which a kind of curve was measured."""
-    return sorted({path.stem for folder in folders() for path in (folder / kind).glob("*.json")})
+    """Slugs of the models of which a kind of curve was measured, trials left out."""
+    paths = [path for folder in folders() for path in (folder / kind).glob("*.json")]
+    return sorted({path.stem for path in paths if not checked_json(path).get("quick")})
 
 
 def load_curves(kind: str, model: str) -> Curves:
-    """The table of a kind and model, checked against its hash and for shares that are none."""
+    """The table of a kind and model, checked against its hash and for shares that are none.
+
+    The last folder's wins, but a trial (`measure --quick`) is never read: it has few settings.
+    """
     if kind not in KINDS:
         raise ProfileError(f"no kind of curve {kind!r}{nearest(kind, list(KINDS))}")
     slug = slug_of(model)
-    csv_path, json_path = find_file(kind, f"{slug}.csv"), find_file(kind, f"{slug}.json")
-    if csv_path is None or json_path is None:
-        raise ProfileError(f"no {kind} of model {model!r}{nearest(slug, curve_models(kind))}")
-    return _loaded(kind, KINDS[kind], csv_path, json_path, csv_path.stat().st_mtime_ns)
+    for folder in reversed(folders()) if slug in curve_models(kind) else ():
+        csv_path, json_path = (folder / kind / f"{slug}.{ending}" for ending in ("csv", "json"))
+        if csv_path.is_file() and json_path.is_file():
+            table = _loaded(kind, KINDS[kind], csv_path, json_path, csv_path.stat().st_mtime_ns)
+            if not table.card.get("quick"):
+                return table
+    raise ProfileError(f"no {kind} of model {model!r}{nearest(slug, curve_models(kind))}")
 
 
 def step_devices(model: str) -> list[str]:

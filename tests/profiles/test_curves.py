@@ -125,6 +125,16 @@ def test_a_share_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         load_curves("leakage", MODEL)
 
 
+def test_a_trial_in_a_folder_of_ones_own_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(DATA / "leakage", tmp_path / "leakage")
+    card = tmp_path / "leakage" / "smollm2-135m.json"
+    monkeypatch.setenv("MEI_GYM_PROFILES", str(tmp_path))
+    assert load_curves("leakage", MODEL).path.parent.parent == tmp_path
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"quick": True}))
+    load_curves.__globals__["_loaded"].cache_clear()
+    assert load_curves("leakage", MODEL).path.parent.parent == DATA
+
+
 def test_cited_tables_have_sources_and_no_row_twice() -> None:
     for rows in (cited_quality(), cited_acceptance()):
         assert all(row.source for row in rows)
