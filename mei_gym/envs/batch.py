@@ -144,4 +144,4 @@ class BatchEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             return None
         draw = self.task.sentence if self.render_mode == "ansi" else self.task.picture
         rows = (self.lanes.info(row) for row in self.lanes.out.info)
-        return tuple(draw(self.lanes.params, self.lanes.state, lane, row) for lane, row in enumerate(rows))
+        return tuple(draw(self.lanes.params_of(lane), self.lanes.state, lane, row) for lane, row in enumerate(rows))

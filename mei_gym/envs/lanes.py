@@ -7,6 +7,10 @@ its four rules into one verb of a lane with `lane_mover`, and its compiled entry
     step(params, state, info, lane, action)      -> reward, terminated
     observe(params, state, lane, row)            write float32 in [0, 1]
     mask(params, state, lane, row)               write which actions are feasible
+
+Every lane has a world: the scenario's one, or, where the scenario has values that are drawn anew each episode, one of
+its own, laid before its episode begins. So the lanes of a drawn scenario end their episodes here, between two moves,
+and those of a fixed one inside compiled code.
 """
 
 from __future__ import annotations
@@ -15,14 +19,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mei_gym.chance import episode_key
+from mei_gym.chance import episode_key, uniform
 from mei_gym.compiled import scalar
 from mei_gym.envs.task import Task
-from mei_gym.packed import Pack
+from mei_gym.packed import PLAIN, Pack
+from mei_gym.scenarios.laws import ends
+from mei_gym.scenarios.resolve import of_episode, with_value
 
 BEGIN, STAY = -1, -2  # not actions: begin an episode; leave the lane alone
 DISABLED, NEXT_STEP, SAME_STEP = 0, 1, 2  # what happens to a lane whose episode has ended
 NO_LIMIT = np.iinfo(np.int64).max
+WORLD_DRAW = 10  # purpose of a draw: an episode's values of a scenario
 
 
 class Out(NamedTuple):
@@ -101,8 +108,9 @@ def lane_mover(reset: Any, step: Any, observe: Any, mask: Any) -> Any:
 class Lanes:
     """`count` episodes of a task under one scenario.
 
-    Holds `params` (fixed), `state` (changed by the rules) and `out` (what shells copy from). Reset before the
-    first step. `threads` > 1 runs the lanes in parallel with the same results.
+    Holds `params` (fixed: the nominal world), `worlds` (the params of each lane, where the scenario has drawn values),
+    `state` (changed by the rules) and `out` (what shells copy from). Reset before the first step. `threads` > 1 runs
+    the lanes in parallel with the same results.
     """
 
     def __init__(self, task: Task, scenario: Any, count: int, threads: int = 1) -> None:
@@ -112,15 +120,19 @@ class Lanes:
             raise ValueError(f"threads is {threads}; at least 1 is needed.")
         self.task, self.scenario, self.count, self.threads = task, scenario, count, threads
         self.params = task.parameters(scenario)
-        self.state = task.allocate(self.params, count)
+        self.worlds: list[Any] = [self.params] * count if scenario.drawn else []
         self.factors = task.factors(self.params)
         self.actions = int(np.prod(self.factors))
+        self.state = task.allocate(largest(task, scenario, self.params), count)
         self.out = empty_out(count, len(task.fields), self.actions, len(task.info))
         self._bind()
 
     def _bind(self) -> None:
         self._packs = Pack(self.params), Pack(self.state), Pack(self.out)
-        self._handles = tuple(pack.handle for pack in self._packs)
+        self._world_packs = [self._packs[0]] * self.count
+        for lane, world in enumerate(self.worlds):
+            self._world_packs[lane] = Pack(world)
+        self._params_handles = handles(self._world_packs)
         self._move = self.task.mover(tuple(pack.layout for pack in self._packs), self.threads > 1)
         if self.threads > 1:
             import numba
@@ -135,11 +147,55 @@ class Lanes:
         if seeds is not None:
             self.state.seed[chosen] = seeds[chosen]
             self.state.episode[chosen] = 0
-        self._move(*self._handles, np.where(chosen, BEGIN, STAY), NO_LIMIT, DISABLED)
+        self._begin(chosen)
 
     def step(self, actions: np.ndarray, limit: int = NO_LIMIT, autoreset: int = DISABLED) -> None:
         """Take one step in every lane; `actions` int64[lane], each within the action space."""
-        self._move(*self._handles, actions, limit, autoreset)
+        if self.worlds and autoreset != DISABLED:
+            self._step_between_worlds(actions, limit, autoreset)
+        else:
+            self._move_all(actions, limit, autoreset)
+
+    def _move_all(self, actions: np.ndarray, limit: int, autoreset: int) -> None:
+        self._move(self._params_handles, self._packs[1].handle, self._packs[2].handle, actions, limit, autoreset)
+
+    def _begin(self, chosen: np.ndarray) -> None:
+        if self.worlds:
+            self.lay_worlds(np.flatnonzero(chosen), self.state.episode)
+        self._move_all(np.where(chosen, BEGIN, STAY), NO_LIMIT, DISABLED)
+
+    def _step_between_worlds(self, actions: np.ndarray, limit: int, autoreset: int) -> None:
+        """As `move_lane` does within one world: end episodes, lay the next ones' worlds, begin them."""
+        out = self.out
+        ended = out.terminated | out.truncated
+        if autoreset == NEXT_STEP:
+            moving = np.where(ended, BEGIN, actions)
+            self.lay_worlds(np.flatnonzero(moving == BEGIN), self.state.episode)
+            self._move_all(moving, limit, DISABLED)
+            return
+        self._move_all(actions, limit, DISABLED)
+        ended = out.terminated | out.truncated
+        if not ended.any():
+            return
+        verdict = out.reward.copy(), out.terminated.copy(), out.truncated.copy()
+        out.final_observation[ended], out.final_info[ended] = out.observation[ended], out.info[ended]
+        out.final_mask[ended], out.final_elapsed[ended] = out.mask[ended], out.elapsed[ended]
+        self._begin(ended)
+        out.reward[:], out.terminated[:], out.truncated[:] = verdict
+
+    def lay_worlds(self, lanes: np.ndarray, episodes: np.ndarray) -> None:
+        """Draw the worlds of these lanes for the given numbers of their series' episodes."""
+        for lane in lanes:
+            with np.errstate(over="ignore"):  # of the key's 64 bits, where nothing is compiled
+                key = np.uint64(episode_key(self.state.seed[lane], episodes[lane]))
+                scenario = of_episode(self.scenario, lambda index, key=key: uniform(key, 0, WORLD_DRAW, index))
+            self.worlds[lane] = self.task.parameters(scenario)
+            self._world_packs[lane] = Pack(self.worlds[lane])
+        self._params_handles = handles(self._world_packs)
+
+    def params_of(self, lane: int) -> Any:
+        """The world of a lane."""
+        return self.worlds[lane] if self.worlds else self.params
 
     def info(self, row: np.ndarray) -> dict[str, float]:
         """One lane's numbers by name."""
@@ -149,10 +205,19 @@ class Lanes:
         """Make the target lanes equal to the source lane: what a search does before it tries different futures."""
         for array in (*self.state, *self.out):
             array[targets] = array[source]
+        if self.worlds:
+            self.take_worlds(dict.fromkeys(np.arange(self.count)[targets].tolist(), self.worlds[source]))
+
+    def take_worlds(self, worlds: dict[int, Any]) -> None:
+        """Put lanes into worlds that have been laid already."""
+        for lane, world in worlds.items():
+            self.worlds[lane] = world
+            self._world_packs[lane] = Pack(world)
+        self._params_handles = handles(self._world_packs)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        for name in ("_move", "_packs", "_handles", "task"):
+        for name in ("_move", "_packs", "_world_packs", "_params_handles", "task"):
             del state[name]
         state["_task_module"] = self.task.module
         return state
@@ -163,6 +228,27 @@ class Lanes:
         self.task = import_module(state.pop("_task_module")).TASK
         self.__dict__.update(state)
         self._bind()
+
+
+def handles(packs: list[Pack]) -> Any:
+    """What compiled code takes for the lanes' packs: their addresses, int64[lane]; plain Python: the fields."""
+    return [pack.handle for pack in packs] if PLAIN else np.array([pack.handle for pack in packs], np.int64)
+
+
+def largest(task: Task, scenario: Any, params: Any) -> Any:
+    """The params that arrays of state are made for: each count at its largest over the worlds of the episodes.
+
+    Raises:
+        ValueError: a drawn value that changes which actions there are.
+    """
+    sizes = {name: value for name, value in params._asdict().items() if isinstance(value, int | np.integer)}
+    for name, law in scenario.drawn.items():
+        for end in ends(law):
+            other = task.parameters(with_value(scenario, name, end))
+            if task.factors(other) != task.factors(params):
+                raise ValueError(f"The scenario draws {name}, which changes the actions that there are; fix its value.")
+            sizes = {size: max(value, getattr(other, size)) for size, value in sizes.items()}
+    return params._replace(**sizes)
 
 
 def empty_out(lanes: int, fields: int, actions: int, names: int) -> Out:

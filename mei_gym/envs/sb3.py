@@ -89,6 +89,8 @@ class LanesVecEnv(VecEnv):
                 found = f"{arrays[name].dtype}{list(arrays[name].shape)}" if name in arrays else "missing"
                 raise ValueError(f"The lanes' {name} is {found}; {own.dtype}{list(own.shape)} is needed.")
             own[:] = arrays[name]
+        if self.lanes.worlds:
+            self.lanes.lay_worlds(np.arange(self.num_envs), self.lanes.state.episode - 1)
         self.batch._began = True
         self._reset_seeds()
 

@@ -130,4 +130,4 @@ class SingleEnv(gymnasium.Env[np.ndarray, Any]):
             return None
         info = self.lanes.info(self.lanes.out.info[0])
         draw = self.task.sentence if self.render_mode == "ansi" else self.task.picture
-        return draw(self.lanes.params, self.lanes.state, 0, info)
+        return draw(self.lanes.params_of(0), self.lanes.state, 0, info)

@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from mei_gym.envs.lanes import Lanes
 from mei_gym.envs.single import action_space
 from mei_gym.envs.task import LINEAR, Field, Task
+from mei_gym.scenarios.laws import in_words
 from mei_gym.scenarios.resolve import files
+from mei_gym.scenarios.schema import WorldScenario
 
 WIDTH = 100
 
@@ -80,9 +82,10 @@ def info_table(task: Task) -> str:
     return "\n".join(lines)
 
 
-def world(scenario: BaseModel) -> str:
+def world(scenario: WorldScenario) -> str:
     """Every value of a scenario with what it means; a nested part is indented."""
-    return "\n".join([heading(f"Scenario {getattr(scenario, 'name', '')}"), *values(scenario, 0)])
+    drawn = {name: in_words(law) for name, law in scenario.drawn.items()}
+    return "\n".join([heading(f"Scenario {scenario.name}"), *values(scenario, drawn)])
 
 
 def reasons(task: Task, scenario: str) -> str:
@@ -105,24 +108,29 @@ def reasons(task: Task, scenario: str) -> str:
     return "\n".join(lines)
 
 
-def values(part: BaseModel, depth: int) -> list[str]:
-    """The values of a part of a scenario, one a line."""
+def values(part: BaseModel, drawn: dict[str, str], above: str = "", depth: int = 0) -> list[str]:
+    """The values of a part of a scenario, one a line; `drawn` has the laws of those that episodes draw, in words."""
     lines: list[str] = []
     for name, field in type(part).model_fields.items():
-        lines += value_lines(name, getattr(part, name), field.description or "", depth)
+        if above or name != "drawn":
+            lines += value_lines(above + name, getattr(part, name), field.description or "", drawn, depth)
     return lines
 
 
-def value_lines(name: str, value: Any, description: str, depth: int) -> list[str]:
-    """One value, or the values inside it."""
-    indent = "  " * depth
+def value_lines(name: str, value: Any, description: str, drawn: dict[str, str], depth: int) -> list[str]:
+    """One value, or the values inside it; `name` is dotted, its last part is shown."""
+    indent, last = "  " * depth, name.rpartition(".")[2]
     if isinstance(value, BaseModel):
-        return [f"{indent}{name}", *values(value, depth + 1)]
+        return [f"{indent}{last}", *values(value, drawn, f"{name}.", depth + 1)]
     if isinstance(value, dict):
-        inner = [line for key, each in value.items() for line in value_lines(str(key), each, "", depth + 1)]
-        return [*hanging(f"{indent}{name:<{max(1, 43 - len(indent))}} ", description), *inner]
+        inner = [
+            line for key, each in value.items() for line in value_lines(f"{name}.{key}", each, "", drawn, depth + 1)
+        ]
+        return [*hanging(f"{indent}{last:<{max(1, 43 - len(indent))}} ", description), *inner]
     shown = f"{value:g}" if isinstance(value, float) else str(value)
-    first = f"{indent}{name:<{max(1, 26 - len(indent))}} "
+    if name in drawn:
+        shown += f"; each episode draws {drawn[name]}"
+    first = f"{indent}{last:<{max(1, 26 - len(indent))}} "
     if not description:
         return hanging(first, shown)
     return hanging(f"{first}{shown:<16} ", description)

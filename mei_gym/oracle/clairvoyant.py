@@ -87,6 +87,8 @@ def spread(source: Lanes, target: Lanes, copies: int) -> None:
     """Make target lanes i * copies ... equal to source lane i: `Lanes.copy_lane` across two sets of lanes."""
     for old, new in zip((*source.state, *source.out), (*target.state, *target.out)):
         new.reshape(source.count, copies, *old.shape[1:])[:] = old[:, None]
+    if source.worlds:
+        target.take_worlds({lane: source.worlds[lane // copies] for lane in range(target.count)})
 
 
 def search_all(

@@ -20,6 +20,7 @@ def world_digest(world: World) -> str:
     content = hashlib.sha256(text_digest().encode())
     for value in world.params:
         content.update(np.asarray(value).tobytes())
+    content.update(repr(sorted(world.scenario.drawn.items())).encode())
     return content.hexdigest()
 
 

@@ -1,22 +1,26 @@
 """From a scenario's name and a user's overrides to one validated, frozen object.
 
 A scenario is a YAML file of values only, loaded safely. It may extend another: `extends: default`. A nested
-override is a mapping and is merged: `applications={"mobile_health": {"leakage_budget": 0.5}}`.
+override is a mapping and is merged: `applications={"mobile_health": {"leakage_budget": 0.5}}`. A law in place of a
+number (see `laws`) is drawn anew each episode: `requests_per_s={"low": 10, "high": 25}`.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from mei_gym.scenarios.laws import drawn, ends, is_law, kind_of, laws_in, middle, share_of_name, with_values
+from mei_gym.scenarios.schema import WorldScenario
+
 LARGEST_FILE_BYTES = 256 * 1024
 
-Scenario = TypeVar("Scenario", bound=BaseModel)
+Scenario = TypeVar("Scenario", bound=WorldScenario)
 
 
 class ScenarioError(ValueError):
@@ -40,10 +44,65 @@ def resolve(folder: Path, schema: type[Scenario], name: str, overrides: Mapping[
     """The scenario `name` of a folder, or a path to a YAML file, with overrides merged in and checked."""
     values = merged(loaded(folder, name), overrides, schema)
     values.setdefault("name", Path(name).stem)
+    stated = overrides.get("drawn") or {}
+    listed = dict(values.get("drawn") or {})
+    laws = {name: law for name, law in listed.items() if name in stated or not given(name, overrides)}
+    laws.update(laws_in({key: value for key, value in values.items() if key != "drawn"}))
+    for name, law in laws.items():
+        try:
+            kind = kind_of(law)
+            if counts(schema, name) and kind in ("lognormal", "normal"):
+                raise ValueError(f"the law {law} is not of whole numbers; low and high or choices are accepted")
+            if counts(schema, name) and kind == "uniform":
+                laws[name] = {**law, "law": "integer"}
+                kind_of(laws[name])
+        except (ValueError, TypeError) as error:
+            raise ScenarioError(f"Scenario value {name}: {error}.") from None
+    middles = {name: middle(law) for name, law in laws.items()}
+    scenario = checked(schema, {**with_values(values, middles), "drawn": laws})
+    for name, law in laws.items():
+        for end in ends(law):
+            checked(schema, with_values(scenario.model_dump(), {name: end}))
+    return scenario
+
+
+def checked(schema: type[Scenario], values: Mapping[str, Any]) -> Scenario:
+    """The frozen scenario of these values."""
     try:
         return schema.model_validate(values)
     except ValidationError as error:
         raise ScenarioError(sentence(error, schema)) from None
+
+
+def given(name: str, overrides: Mapping[str, Any]) -> bool:
+    """Whether an override gives the value of this dotted name."""
+    first, _, rest = name.partition(".")
+    if first not in overrides:
+        return False
+    inner = overrides[first]
+    return not rest or not isinstance(inner, Mapping) or given(rest, inner)
+
+
+def counts(schema: Any, name: str) -> bool:
+    """Whether the value of this dotted name is a whole number."""
+    for part in name.split("."):
+        fields = getattr(schema, "model_fields", None)
+        if fields is None:  # a mapping: its values are of one kind
+            schema = getattr(schema, "__args__", (None,))[-1]
+        else:
+            schema = fields[part].annotation if part in fields else None
+    return schema is int
+
+
+def with_value(scenario: Scenario, name: str, value: Any) -> Scenario:
+    """The scenario with one value, by its dotted name, replaced."""
+    return type(scenario).model_validate(with_values(scenario.model_dump(), {name: value}))
+
+
+def of_episode(scenario: Scenario, uniform: Callable[[int], float]) -> Scenario:
+    """The scenario with this episode's draws in place of its middles; `uniform` has one number in (0, 1) a name."""
+    draws = {name: drawn(law, uniform(share_of_name(name))) for name, law in scenario.drawn.items()}
+    return type(scenario).model_validate(with_values(scenario.model_dump(), draws))
 
 
 def loaded(folder: Path, name: str, depth: int = 0) -> dict[str, Any]:
@@ -99,7 +158,7 @@ def deep_merge(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     result = dict(under)
     for key, value in over.items():
         below = result.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping):
+        if isinstance(value, Mapping) and isinstance(below, Mapping) and not (is_law(value) or is_law(below)):
             inner = deep_merge(dict(below), value)
             result[key] = {name: each for name, each in inner.items() if not (each is None and name in below)}
         else:

@@ -86,10 +86,10 @@ def build(digest: str, params_layout: str, state_layout: str, out_layout: str, p
     """The loop over the lanes; the digest of all rules is part of its cache key (see `compiled`)."""
 
     @njit(cache=True, parallel=parallel, **OPTIONS)
-    def move_lanes(params_handle, state_handle, out_handle, actions, limit, autoreset):
+    def move_lanes(params_handles, state_handle, out_handle, actions, limit, autoreset):
         digest, parallel  # noqa: B018 (a closure's value is part of the key only if it is named)
         for lane in prange(actions.shape[0]):
-            params, state = view(params_handle, params_layout), view(state_handle, state_layout)
+            params, state = view(params_handles[lane], params_layout), view(state_handle, state_layout)
             move_lane(params, state, view(out_handle, out_layout), lane, actions[lane], limit, autoreset)
 
     return move_lanes

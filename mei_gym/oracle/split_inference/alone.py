@@ -231,6 +231,9 @@ class Alone:
 
     def __init__(self, world: World, lanes: Lanes) -> None:
         params, scenario = lanes.params, world.scenario
+        if scenario.drawn:
+            drawn = next(iter(scenario.drawn))
+            raise ValueError(f"The bound is of one world, and each episode draws {drawn}; give it one value.")
         shape = params.layers + 1, scenario.prompt_limit + 1
         contexts = scenario.prompt_limit + scenario.answer_limit + 1
         self.floors = Pack(Floors(np.zeros(shape), np.zeros((shape[0], contexts))))

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from mei_gym.scenarios.resolve import names as scenario_names
 from mei_gym.scenarios.resolve import resolve as resolve_in
+from mei_gym.scenarios.schema import NotNegative, Part, Positive, Share, Spread, WorldScenario
 
 FOLDER = Path(__file__).parent
-
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Spread = Annotated[
-    float, Field(ge=0, le=3)
-]  # of a logarithm: beyond 3, one value in six is 20 times the median or more
-
-
-class Part(BaseModel):
-    """A frozen part of a scenario; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Application(Part):
@@ -113,11 +101,9 @@ class Quality(Curve):
     bits_4: NotNegative = Field(0.0, description="with 4 bits, likewise")
 
 
-class SplitInferenceScenario(Part):
+class SplitInferenceScenario(WorldScenario):
     """A whole world, frozen."""
 
-    name: str
-    summary: str
     model: str = Field(description="the language model")
     server: Server
     radio: Radio
