@@ -18,10 +18,16 @@ CLASSES = ("phone", "laptop", "robot", "vehicle")
 CALM = {"pressure_time_s": 1e9, "background_per_s": 0.0}  # other apps keep their memory, other cells are silent
 
 
+#: Every choice is open to everybody: where privacy is no hard budget, stories need not ask who asks.
+OPEN = {"mobile_health": {"leakage_hard": False, "leakage_weight": 1.5}}
+
+
 class World:
     """A single environment with its state laid open."""
 
     def __init__(self, seed: int = 0, **overrides: Any) -> None:
+        if "scenario" not in overrides:
+            overrides.setdefault("applications", OPEN)
         self.env = gymnasium.make(ID, disable_env_checker=True, **overrides).unwrapped
         self.observation, self.info = self.env.reset(seed=seed)
         self.params, self.state = self.env.lanes.params, self.env.lanes.state

@@ -224,6 +224,38 @@ def test_a_corrected_action_brings_what_the_feasible_one_brings():
     assert np.array_equal(world.observation, twin.observation)
 
 
+def private(deepest: int, **overrides) -> World:
+    """A patient asks, whose budget of .5 is hard, on a device with room for this many of 32 layers."""
+    world = World(scenario="mobile_health", **{**QUIET, **overrides})
+    world.show(deepest_cut=deepest / 32)
+    return world
+
+
+def test_a_hard_budget_leaves_only_choices_that_keep_it_and_takes_the_nearest():
+    world = private(32)
+    kept = world.params.leakage_of_cut <= 0.5
+    first = int(np.flatnonzero(kept[:, 0])[0])
+    assert 10 < first < 31
+    info = world.decide(0)
+    assert (info["cut"], info["corrected"]) == (first, 1.0)
+    assert info["leakage"] <= 0.5
+    assert info["leakage_excess"] == 0.0
+    table = world.env.action_masks().reshape(33, 3)
+    deepest = round(world.sensed("deepest_cut") * 32)
+    sent = kept & (np.arange(33)[:, None] <= deepest)
+    assert np.array_equal(table[1:32], sent[1:32])
+
+
+def test_a_request_that_cannot_keep_a_hard_budget_is_declined_and_costs_and_brings_nothing():
+    world = private(5)
+    charge_j = world.state.user_battery_j[0, world.user]
+    info = world.decide(2, 1)
+    assert (info["declined"], info["corrected"], info["unfinished"]) == (1.0, 1.0, 0.0)
+    assert [info[f"reward_{part}"] for part in ("ttft", "tpot", "energy", "leakage", "quality")] == [0.0] * 5
+    assert (info["uplink_bytes"], info["device_energy_j"]) == (0.0, 0.0)
+    assert world.state.user_battery_j[0, world.user] == charge_j
+
+
 def test_the_mask_allows_cuts_that_fit_and_bits_only_where_activations_are_sent():
     world = World(11)
     for step in range(200):

@@ -27,7 +27,7 @@ CALM = {  # a robot asks; the server and the air are free, and every layer is lo
     "application": ROBOT, "prompt_tokens": 200.0, "expected_answer_tokens": 30.0, "ttft_target_s": 0.1,
     "tpot_target_s": 0.05, "leakage_budget": 1.0, "device_class": JETSON, "device_wait_s": 0.0, "block_prefill_s": 4e-3,
     "block_decode_s": 1.5e-3, "device_head_s": 2e-3, "device_speed": 1.0, "heat_k": 0.0, "battery": 1.0,
-    "joule_price": 1e-3, "loaded_layers": 1.0, "deepest_cut": 1.0, "layer_fetch_s": 0.1, "since_last_s": 5.0,
+    "joule_price": 1e-3, "leakage_hard": 0.0, "loaded_layers": 1.0, "deepest_cut": 1.0, "layer_fetch_s": 0.1, "since_last_s": 5.0,
     "user_rate_hz": 0.2, "uplink_bps": 5e7, "round_trip_s": 0.02, "uploads": 0.0, "upload_backlog_s": 0.0,
     "stream_share": 0.0, "transmit_power_w": 0.2, "running": 0.1, "kv_used": 0.1, "waiting": 0.0, "kv_waiting": 0.0,
     "prompt_backlog_tokens": 0.0, "coming_tokens": 0.0, "pace_s": 0.008, "chunk_pace_s": 0.02, "own_rate_hz": 15.0,
@@ -48,6 +48,12 @@ np.save(sys.argv[3], [heuristics.make(name, place).predict(observations)[0] for 
 @pytest.fixture(scope="module")
 def place():
     return heuristics.world(ID)
+
+
+@pytest.fixture(scope="module")
+def open_place():
+    """The same world without a hard budget."""
+    return heuristics.world(ID, applications={"mobile_health": {"leakage_hard": False, "leakage_weight": 1.5}})
 
 
 def seen(place, **values):
@@ -143,11 +149,19 @@ def test_every_feasible_action_comes_up_at_random_and_no_other(place):
 
 
 def test_edge_only_always_cuts_at_zero_and_device_only_as_deep_as_fits(place, met):
+    """Where a hard budget forbids cut 0, as shallow as it allows."""
     observations, masks = met
-    assert not heuristics.make("edge_only", place).predict(observations)[0].any()
+    cuts = masks.reshape(len(masks), -1, BITS_CHOICES).any(axis=2)
+    actions, _ = heuristics.make("edge_only", place).predict(observations)
+    assert np.array_equal(actions // BITS_CHOICES, cuts.argmax(axis=1))
     actions, _ = heuristics.make("device_only", place).predict(observations)
-    deepest = masks.reshape(len(masks), -1, BITS_CHOICES).any(axis=2).sum(axis=1) - 1
-    assert np.array_equal(actions // BITS_CHOICES, deepest)
+    assert np.array_equal(actions // BITS_CHOICES, LAYERS - cuts[:, ::-1].argmax(axis=1))
+
+
+def test_where_a_hard_budget_leaves_nothing_every_heuristic_takes_the_one_action_that_declines(place):
+    observation = seen(place, application=HEALTH, leakage_budget=0.5, leakage_hard=1.0, deepest_cut=4 / LAYERS)
+    for name in heuristics.names(ID):
+        assert heuristics.make(name, place).predict(observation)[0] == 0
 
 
 def test_a_static_choice_too_deep_becomes_the_deepest_that_fits(place):
@@ -157,7 +171,8 @@ def test_a_static_choice_too_deep_becomes_the_deepest_that_fits(place):
     assert policy.predict(seen(place, deepest_cut=0.0))[0] == 0
 
 
-def test_a_table_looks_at_who_asks_and_at_nothing_else(place, met):
+def test_a_table_looks_at_who_asks_and_at_nothing_else(open_place):
+    place = open_place
     policy = heuristics.make("table", place, choices={"mobile_health/phone": (3, 8), "humanoid_robot/robot": (32, 16)})
     asks = {(HEALTH, PHONE): 3 * BITS_CHOICES + 1, (ROBOT, JETSON): 96, (ASSISTANT, PHONE): 0}
     for (application, device), action in asks.items():
@@ -230,7 +245,8 @@ def test_the_queue_aware_leaves_a_filling_server_before_neurosurgeon_does(place)
     assert 0 < caring < greedy
 
 
-def test_the_queue_aware_sends_fewer_bytes_where_others_upload(place):
+def test_the_queue_aware_sends_fewer_bytes_where_others_upload(open_place):
+    place = open_place
     secret = {"application": HEALTH, "leakage_budget": 0.5, "ttft_target_s": 1.0, "tpot_target_s": 0.2,
               "device_class": PHONE, "joule_price": 1e-3, "block_prefill_s": 0.05}  # fmt: skip
     rows = np.stack([seen(place, **secret, uploads=float(n), upload_backlog_s=0.05 * n) for n in range(12)])

@@ -16,10 +16,11 @@ press on its memory.
 Action: Discrete((L + 1) * 3), action = 3 * cut + (0: 16 bits, 1: 8 bits, 2: 4 bits); with
 `action_form="factored"` or the id mei/SplitInferenceFactored-v0: MultiDiscrete([L + 1, 3]).
 `action_masks()` and `info["action_mask"]` say which are feasible: cuts that fit the device's memory,
-bits only where activations are sent. An infeasible action becomes the nearest feasible one (the
-deepest cut that fits; 16 bits), and `info["corrected"]` says so.
+bits only where activations are sent, and, where an application's privacy budget is hard, only what
+leaks no more. An infeasible action becomes the nearest feasible one, and `info["corrected"]` says so.
+Where nothing is feasible the request is declined, whatever the action: nothing is sent or paid.
 
-Observation: 36 numbers in [0, 1], float32; the table is printed by `mei-gym describe` and stands in
+Observation: 37 numbers in [0, 1], float32; the table is printed by `mei-gym describe` and stands in
 `fields.py`. It holds what a controller at the edge knows. The length of this answer is hidden; of
 requests under way, what the server and the device have set aside for them (memory, work, charge)
 counts their true lengths, as an engine that reserves memory for whole answers would know them.
@@ -62,11 +63,12 @@ from numba import njit, prange
 
 from mei_gym.compiled import OPTIONS, digest
 from mei_gym.envs.lanes import lane_mover
+from mei_gym.envs.split_inference.feasible import BITS_CHOICES
 from mei_gym.envs.split_inference.fields import FIELDS, INFO, INFO_NAMES, REWARD_PARTS
 from mei_gym.envs.split_inference.parameters import parameters
 from mei_gym.envs.split_inference.picture import picture, sentence
 from mei_gym.envs.split_inference.rules import reset, step
-from mei_gym.envs.split_inference.sensing import BITS_CHOICES, mask, observe
+from mei_gym.envs.split_inference.sensing import mask, observe
 from mei_gym.envs.split_inference.state import allocate
 from mei_gym.envs.task import Task
 from mei_gym.packed import view

@@ -14,6 +14,7 @@ FIELDS: tuple[Field, ...] = (
     logarithmic("ttft_target_s", "s", 0.01, 10, "the application's target for the time to the first token"),
     logarithmic("tpot_target_s", "s", 0.001, 1, "the application's target for the time per further token"),
     linear("leakage_budget", "ratio", 0, 1, "leakage that the application accepts"),
+    linear("leakage_hard", "flag", 0, 1, "1: choices that leak more than the budget are not feasible"),
     # the device
     linear("device_class", "index", 0, 7, "which of the scenario's device classes asks"),
     logarithmic("device_wait_s", "s", 0.01, 100, "work that the device has yet to finish"),
@@ -60,7 +61,7 @@ FIELDS: tuple[Field, ...] = (
 )
 
 (
-    APPLICATION, PROMPT, ANSWER, TTFT_TARGET, TPOT_TARGET, LEAKAGE_BUDGET,
+    APPLICATION, PROMPT, ANSWER, TTFT_TARGET, TPOT_TARGET, LEAKAGE_BUDGET, LEAKAGE_HARD,
     DEVICE_CLASS, DEVICE_WAIT, BLOCK_PREFILL, BLOCK_DECODE, DEVICE_HEAD, DEVICE_SPEED, HEAT, BATTERY, JOULE_PRICE,
     LOADED, DEEPEST, LAYER_FETCH, SINCE_LAST, USER_RATE,
     UPLINK, ROUND_TRIP, UPLOADS, UPLOAD_BACKLOG, STREAM_SHARE, TRANSMIT_POWER,
@@ -82,6 +83,7 @@ INFO: tuple[tuple[str, str, str], ...] = (
     ("cut", "layers", "layers that run on the device"),
     ("bits", "bit", "of the activations sent"),
     ("corrected", "count", "1 where the action was infeasible and the nearest feasible one was taken"),
+    ("declined", "count", "1 where no choice kept the application's privacy budget and nothing was sent"),
     ("refused", "count", "1 where the server's table was full and the request was turned away"),
     ("forecast_ttft_s", "s", "of the request"),
     ("forecast_tpot_s", "s", "of the request"),
@@ -114,6 +116,7 @@ INFO: tuple[tuple[str, str, str], ...] = (
     ("battery", "ratio", "of the device that asks now"),
     ("device_speed", "ratio", "of the device that asks now"),
     ("corrected_total", "count", "corrected actions in the episode"),
+    ("declined_total", "count", "requests declined in the episode"),
     ("refused_total", "count", "refused requests in the episode"),
     ("abandoned_total", "count", "requests given up in the episode"),
 )
@@ -123,12 +126,12 @@ REWARD_PARTS: tuple[str, ...] = INFO_NAMES[:5]
 
 (
     I_REWARD_TTFT, I_REWARD_TPOT, I_REWARD_ENERGY, I_REWARD_LEAKAGE, I_REWARD_QUALITY,
-    I_APPLICATION, I_DEVICE_CLASS, I_PROMPT, I_ANSWER, I_CUT, I_BITS, I_CORRECTED, I_REFUSED,
+    I_APPLICATION, I_DEVICE_CLASS, I_PROMPT, I_ANSWER, I_CUT, I_BITS, I_CORRECTED, I_DECLINED, I_REFUSED,
     I_FORECAST_TTFT, I_FORECAST_TPOT, I_ENERGY, I_COMPUTE, I_UPLINK_BYTES, I_DOWNLINK_BYTES, I_FETCHED,
     I_LEAKAGE, I_EXCESS, I_QUALITY,
     I_FIRST_TOKENS, I_TTFT, I_TTFT_MET, I_ANSWERED, I_TPOT, I_TPOT_MET, I_ABANDONED,
     I_TIME, I_ELAPSED, I_QUEUE, I_RUNNING, I_UNFINISHED, I_KV_USED, I_BUSY, I_UPLOADS, I_UPLINK,
-    I_BATTERY, I_SPEED, I_CORRECTED_TOTAL, I_REFUSED_TOTAL, I_ABANDONED_TOTAL,
+    I_BATTERY, I_SPEED, I_CORRECTED_TOTAL, I_DECLINED_TOTAL, I_REFUSED_TOTAL, I_ABANDONED_TOTAL,
 ) = range(len(INFO))  # fmt: skip
 
 PARTS = 5  # the reward's parts stand first in info

@@ -54,7 +54,7 @@ def prompt_payload(params, sensed, cut, bits_choice):
     if cut == params.layers:
         return 0.0
     if cut == 0:
-        return sensed[at.PROMPT] * params.text_bytes_per_token
+        return sensed[at.PROMPT] * params.prompt_bytes_per_token[int(sensed[at.APPLICATION])]
     return sensed[at.PROMPT] * params.payload_bytes_per_token[bits_choice]
 
 

@@ -120,6 +120,8 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -
         ttft_target_s=of_application("ttft_target_s"),
         tpot_target_s=of_application("tpot_target_s"),
         leakage_budget=of_application("leakage_budget"),
+        leakage_hard=of_application("leakage_hard"),
+        prompt_bytes_per_token=of_application("prompt_bytes_per_token"),
         ttft_weight=of_application("ttft_weight"),
         tpot_weight=of_application("tpot_weight"),
         energy_weight=of_application("energy_weight"),

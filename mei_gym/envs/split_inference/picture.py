@@ -17,24 +17,26 @@ DEVICE, AIR, EDGE, BAD = (0, 114, 178), (230, 159, 0), (0, 158, 115), (213, 94, 
 def sentence(params: Any, state: Any, lane: int, info: dict[str, float]) -> str:
     """The last decision, what came of it, and who asks next, in words."""
     layers, cut = params.layers, int(info["cut"])
+    sensed = state.sensed[lane]
+    following = f" Next: user {int(state.asking_user[lane])} with {sensed[at.PROMPT]:.0f} tokens."
+    if info["declined"]:
+        return f"{info['time_s']:7.2f} s  declined: no choice keeps the privacy budget.{following}"
     if info["bits"] == 0.0:
-        user, tokens = int(state.asking_user[lane]), state.sensed[lane][at.PROMPT]
-        return f"{info['time_s']:7.2f} s  no decision yet. Next: user {user} with {tokens:.0f} tokens."
-    elif cut == layers:
+        return f"{info['time_s']:7.2f} s  no decision yet.{following}"
+    if cut == layers:
         decision = f"all {layers} layers on the device"
     elif cut == 0:
         decision = "everything at the edge"
     else:
         decision = f"{cut} of {layers} layers on the device, {info['bits']:.0f}-bit activations to the edge"
     parts = ", ".join(f"{name.removeprefix('reward_')} {info[name]:+.2f}" for name in REWARD_PARTS)
-    sensed = state.sensed[lane]
     return (
         f"{info['time_s']:7.2f} s  {decision}"
         f" (forecast: first token {info['forecast_ttft_s']:.2f} s,"
         f" then {info['forecast_tpot_s'] * 1e3:.0f} ms a token)."
         f" Reward: {parts}."
         f" Server: {info['running']:.0f} running, {info['queue']:.0f} waiting; {info['uploads']:.0f} uploads."
-        f" Next: user {int(state.asking_user[lane])} with {sensed[at.PROMPT]:.0f} tokens."
+        f"{following}"
     )
 
 
@@ -85,6 +87,9 @@ def picture(params: Any, state: Any, lane: int, info: dict[str, float]) -> np.nd
 def draw_decision(draw: Any, params: Any, info: dict[str, float]) -> None:
     """The last request: where its layers ran, its forecast against the targets, and the step's reward."""
     layers, cut = int(params.layers), int(info["cut"])
+    if info["declined"]:
+        draw.text((16, 200), "declined: no choice keeps the application's privacy budget", BAD)
+        return
     if info["bits"] == 0.0:
         draw.text((16, 200), "no decision yet", FAINT)
         return

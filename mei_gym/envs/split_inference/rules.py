@@ -12,6 +12,7 @@ from mei_gym.costs.slots import empty_server, enqueue, fill_slot, take_slot
 from mei_gym.costs.uplink import prepare
 from mei_gym.envs.split_inference import fields as at
 from mei_gym.envs.split_inference.device import pass_time, place_device
+from mei_gym.envs.split_inference.feasible import BITS_CHOICES, DECLINED, nearest_feasible
 from mei_gym.envs.split_inference.forecast import (
     air_time,
     away_time,
@@ -27,7 +28,7 @@ from mei_gym.envs.split_inference.forecast import (
     quality_loss,
 )
 from mei_gym.envs.split_inference.outcomes import count_answer, count_first_token, hear_news, tell_world
-from mei_gym.envs.split_inference.sensing import BITS_CHOICES, sense
+from mei_gym.envs.split_inference.sensing import sense
 from mei_gym.network.cell import drift_cell, move_user, place_cell, place_user
 from mei_gym.workload.arrivals import BACKGROUND, OWN, begin_stream, next_arrival
 from mei_gym.workload.population import asking_user, draw_activity
@@ -66,13 +67,15 @@ def step(params, state, info, lane, action):
     sensed = state.sensed[lane]
     cut, bits_choice = action // BITS_CHOICES, action % BITS_CHOICES
 
-    deepest = int(round(sensed[at.DEEPEST] * params.layers))
-    feasible_cut = min(cut, deepest)
-    feasible_bits = bits_choice if 0 < feasible_cut < params.layers else 0
-    if feasible_cut != cut or feasible_bits != bits_choice:
+    application, deepest = int(sensed[at.APPLICATION]), int(round(sensed[at.DEEPEST] * params.layers))
+    taken = nearest_feasible(params, application, deepest, cut, bits_choice)
+    if taken != action and (taken != DECLINED or action != 0):
         info[lane, at.I_CORRECTED] = 1.0
         info[lane, at.I_CORRECTED_TOTAL] += 1.0
-    decide(params, state, info, lane, feasible_cut, feasible_bits)
+    if taken == DECLINED:
+        decline(state, info, lane)
+    else:
+        decide(params, state, info, lane, taken // BITS_CHOICES, taken % BITS_CHOICES)
 
     state.request[lane] += 1
     wait_for_request(params, state, info, lane)
@@ -84,6 +87,16 @@ def step(params, state, info, lane, action):
     for part in range(at.PARTS):
         reward += info[lane, part]
     return reward, False
+
+
+@scalar
+def decline(state, info, lane):
+    """Send nothing: no choice keeps the application's budget."""
+    sensed, row = state.sensed[lane], info[lane]
+    row[at.I_APPLICATION], row[at.I_DEVICE_CLASS] = sensed[at.APPLICATION], sensed[at.DEVICE_CLASS]
+    row[at.I_PROMPT], row[at.I_ANSWER] = state.prompt_tokens[lane], state.answer_tokens[lane]
+    row[at.I_DECLINED] = 1.0
+    row[at.I_DECLINED_TOTAL] += 1.0
 
 
 @scalar

@@ -11,13 +11,13 @@ from mei_gym.costs.serving import SERVER
 from mei_gym.costs.transfer import flash_read_time
 from mei_gym.envs.split_inference import fields as at
 from mei_gym.envs.split_inference.device import device_speed, joule_price, layers_that_fit
+from mei_gym.envs.split_inference.feasible import BITS_CHOICES, feasible
 from mei_gym.envs.task import shown
 from mei_gym.network.cell import downlink_rate_bps, uplink_rate_bps, user_link
 from mei_gym.workload.arrivals import OWN
 from mei_gym.workload.population import user_activity
 
 ROUND_TRIP_DRAW = 410  # purpose of a draw
-BITS_CHOICES = 3
 
 
 @scalar
@@ -38,6 +38,7 @@ def sense(params, state, lane, since_last_s):
         params.tpot_target_s[application],
     )
     sensed[at.LEAKAGE_BUDGET] = params.leakage_budget[application]
+    sensed[at.LEAKAGE_HARD] = params.leakage_hard[application]
 
     speed = device_speed(params, state, lane, user)
     half_way_tokens = prompt_tokens + 0.5 * expected_tokens
@@ -108,9 +109,14 @@ def observe(params, state, lane, row):
 
 @scalar
 def mask(params, state, lane, row):
-    """Cuts that fit the device; bits only where activations are sent."""
-    deepest = int(round(state.sensed[lane, at.DEEPEST] * params.layers))
+    """What is feasible; where nothing is, the first action stands for declining."""
+    sensed = state.sensed[lane]
+    application, deepest = int(sensed[at.APPLICATION]), int(round(sensed[at.DEEPEST] * params.layers))
+    choices = 0
     for cut in range(params.layers + 1):
         for bits_choice in range(BITS_CHOICES):
-            sends = 0 < cut < params.layers
-            row[cut * BITS_CHOICES + bits_choice] = cut <= deepest and (bits_choice == 0 or sends)
+            possible = feasible(params, application, deepest, cut, bits_choice)
+            row[cut * BITS_CHOICES + bits_choice] = possible
+            choices += 1 if possible else 0
+    if choices == 0:
+        row[0] = True

@@ -30,6 +30,8 @@ class SplitParams(NamedTuple):
     ttft_target_s: np.ndarray  # f8[application]
     tpot_target_s: np.ndarray  # f8[application]
     leakage_budget: np.ndarray  # f8[application]
+    leakage_hard: np.ndarray  # f8[application] 1: no choice may leak more than the budget
+    prompt_bytes_per_token: np.ndarray  # f8[application] of a prompt that travels as it is
     ttft_weight: np.ndarray  # f8[application]
     tpot_weight: np.ndarray  # f8[application]
     energy_weight: np.ndarray  # f8[application]
@@ -43,7 +45,7 @@ class SplitParams(NamedTuple):
     quality_loss_of_cut: np.ndarray  # f8[layers + 1, 3]: likewise
     bits_choices: np.ndarray  # f8[3]
     payload_bytes_per_token: np.ndarray  # f8[3] activations of one token at each choice of bits
-    text_bytes_per_token: float
+    text_bytes_per_token: float  # of an answer
     # device classes
     class_memory_bytes: np.ndarray  # f8[class] left by the system to apps
     class_pressure_share: np.ndarray  # f8[class] of it, taken by other apps on average

@@ -1,6 +1,6 @@
 """Policies that do not look: one choice for everybody, or none at all.
 
-They see of the observation only which cuts are feasible; a choice too deep becomes the deepest one that fits.
+They see of the observation only what is feasible; a choice too deep becomes the deepest one that fits.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mei_gym.envs.split_inference.fields import DEEPEST
-from mei_gym.envs.split_inference.rules import BITS_CHOICES
+from mei_gym.envs.split_inference.feasible import BITS_CHOICES
 from mei_gym.heuristics.policy import Policy, World
-from mei_gym.heuristics.split_inference.scores import drawn
+from mei_gym.heuristics.split_inference.scores import corrected, drawn
 
 
 class Random(Policy):
@@ -87,8 +86,6 @@ def checked_bits(world: World, bits: Any) -> int:
 def actions_of(
     world: World, observations: np.ndarray, cuts: np.ndarray | int, bits_choices: np.ndarray | int
 ) -> np.ndarray:
-    """int64[n]: joint actions, held to the deepest cut that each observation allows."""
-    depth = layers(world)
-    deepest = np.rint(observations[:, DEEPEST].astype(np.float64) * depth).astype(np.int64)
-    cut = np.minimum(cuts, deepest)
-    return cut * BITS_CHOICES + np.where((cut > 0) & (cut < depth), bits_choices, 0)
+    """int64[n]: joint actions, or the feasible ones nearest to them."""
+    wished = np.broadcast_to(np.asarray(cuts) * BITS_CHOICES + bits_choices, len(observations))
+    return corrected(world, observations, wished)

@@ -25,6 +25,7 @@ from mei_gym.chance import mixed
 from mei_gym.compiled import OPTIONS, scalar
 from mei_gym.costs.compute import block_decode_time, block_mixed_time, head_time
 from mei_gym.costs.serving import SERVER
+from mei_gym.envs.split_inference.feasible import BITS_CHOICES, DECLINED, feasible, nearest_feasible
 from mei_gym.envs.split_inference.fields import (
     ANSWER,
     APPLICATION,
@@ -55,7 +56,6 @@ from mei_gym.envs.split_inference.forecast import (
     prompt_payload,
     quality_loss,
 )
-from mei_gym.envs.split_inference.rules import BITS_CHOICES
 from mei_gym.envs.task import meant
 from mei_gym.heuristics.policy import World
 from mei_gym.heuristics.text import text_digest
@@ -82,6 +82,12 @@ def read_back(params, row, sensed):
 def deepest_cut(params, row):
     """The deepest feasible cut of an observation."""
     return int(round(meant(params, DEEPEST, np.float64(row[DEEPEST])) * params.layers))
+
+
+@scalar
+def application_of(params, row):
+    """The application of an observation."""
+    return int(round(meant(params, APPLICATION, np.float64(row[APPLICATION]))))
 
 
 @scalar
@@ -160,20 +166,25 @@ def read_as_told(params, row, knobs, sensed):
 def score_row(params, row, knobs, sensed, scores):
     """Write the score of every action; what is infeasible scores minus infinity."""
     deepest = read_as_told(params, row, knobs, sensed)
+    application = int(sensed[APPLICATION])
     for action in range(scores.shape[0]):
         scores[action] = -inf
     for cut in range(deepest + 1):
-        for bits_choice in range(BITS_CHOICES if 0 < cut < params.layers else 1):
-            scores[cut * BITS_CHOICES + bits_choice] = score(params, sensed, knobs, cut, bits_choice)
+        for bits_choice in range(BITS_CHOICES):
+            if feasible(params, application, deepest, cut, bits_choice):
+                scores[cut * BITS_CHOICES + bits_choice] = score(params, sensed, knobs, cut, bits_choice)
 
 
 @scalar
 def best_of_row(params, row, knobs, sensed):
     """The action of the highest score, the first of equals; what cannot be it is not scored."""
     deepest = read_as_told(params, row, knobs, sensed)
+    application = int(sensed[APPLICATION])
     best, most = 0, -inf
     for cut in range(deepest + 1):
-        for bits_choice in range(BITS_CHOICES if 0 < cut < params.layers else 1):
+        for bits_choice in range(BITS_CHOICES):
+            if not feasible(params, application, deepest, cut, bits_choice):
+                continue
             if highest_score(params, sensed, knobs, cut, bits_choice) < most - ROUNDING:
                 continue
             worth = score(params, sensed, knobs, cut, bits_choice)
@@ -188,11 +199,30 @@ def draw_row(params, row, seed):
     bits = mixed(np.uint64(seed))
     for field in range(row.shape[0]):
         bits = mixed(bits ^ np.uint64(row[field] * 16777216.0))
-    deepest = deepest_cut(params, row)
-    between = min(deepest, params.layers - 1)  # cuts 1..between come with every choice of bits
-    count = 1 + BITS_CHOICES * between + (1 if deepest == params.layers else 0)
+    application, deepest = application_of(params, row), deepest_cut(params, row)
+    count = 0
+    for cut in range(deepest + 1):
+        for bits_choice in range(BITS_CHOICES):
+            count += 1 if feasible(params, application, deepest, cut, bits_choice) else 0
+    if count == 0:
+        return 0
     place = int(bits % np.uint64(count))
-    return 0 if place == 0 else place + BITS_CHOICES - 1
+    for cut in range(deepest + 1):
+        for bits_choice in range(BITS_CHOICES):
+            if feasible(params, application, deepest, cut, bits_choice):
+                if place == 0:
+                    return cut * BITS_CHOICES + bits_choice
+                place -= 1
+    return 0
+
+
+@scalar
+def put_right(params, row, action):
+    """The feasible action nearest to this one; the first, which declines, where none is feasible."""
+    taken = nearest_feasible(
+        params, application_of(params, row), deepest_cut(params, row), action // BITS_CHOICES, action % BITS_CHOICES
+    )
+    return 0 if taken == DECLINED else taken
 
 
 class Entries(NamedTuple):
@@ -202,6 +232,7 @@ class Entries(NamedTuple):
     choose: Any
     draw: Any
     read: Any
+    correct: Any
 
 
 @cache
@@ -243,7 +274,14 @@ def build(digest: str, layout: str) -> Entries:
         for i in range(rows.shape[0]):
             read_back(params, rows[i], sensed[i])
 
-    return Entries(score_rows, choose_rows, draw_rows, read_rows)
+    @njit(cache=True, **OPTIONS)
+    def correct_rows(params_handle, rows, actions):
+        digest  # noqa: B018
+        params = view(params_handle, layout)
+        for i in range(rows.shape[0]):
+            actions[i] = put_right(params, rows[i], actions[i])
+
+    return Entries(score_rows, choose_rows, draw_rows, read_rows, correct_rows)
 
 
 def scores(world: World, observations: np.ndarray, knobs: np.ndarray) -> np.ndarray:
@@ -272,6 +310,13 @@ def drawn(world: World, observations: np.ndarray, seed: int) -> np.ndarray:
     actions = np.empty(len(observations), np.int64)
     entries(world.pack.layout).draw(world.pack.handle, observations, seed, actions)
     return actions
+
+
+def corrected(world: World, observations: np.ndarray, actions: np.ndarray) -> np.ndarray:
+    """int64[n]: the feasible actions nearest to those that are wished for."""
+    result = np.array(actions, np.int64)
+    entries(world.pack.layout).correct(world.pack.handle, observations, result)
+    return result
 
 
 def knobs(**values: float) -> np.ndarray:

@@ -28,6 +28,7 @@ from mei_gym.costs.compute import block_decode_time, block_mixed_time, block_pre
 from mei_gym.costs.serving import SERVER
 from mei_gym.envs.lanes import Lanes
 from mei_gym.envs.split_inference.device import joule_price, layers_that_fit
+from mei_gym.envs.split_inference.feasible import BITS_CHOICES, feasible
 from mei_gym.envs.split_inference.fields import (
     APPLICATION,
     BLOCK_DECODE,
@@ -55,7 +56,6 @@ from mei_gym.envs.split_inference.forecast import (
     prompt_payload,
     quality_loss,
 )
-from mei_gym.envs.split_inference.rules import BITS_CHOICES
 from mei_gym.heuristics.policy import World
 from mei_gym.heuristics.split_inference.scores import imagine_idle
 from mei_gym.heuristics.text import text_digest
@@ -176,9 +176,12 @@ def most_of_request(params, state, lane, floors, prices, could_load, ideal):
     deepest = layers_that_fit(
         params, state, lane, user, state.prompt_tokens[lane] + params.expected_answer_tokens[int(ideal[APPLICATION])]
     )
-    best = -inf
+    application = int(ideal[APPLICATION])
+    best = 0.0 if params.leakage_hard[application] > 0.0 else -inf  # a declined request brings nothing
     for cut in range(deepest + 1):
-        for bits_choice in range(BITS_CHOICES if 0 < cut < params.layers else 1):
+        for bits_choice in range(BITS_CHOICES):
+            if not feasible(params, application, deepest, cut, bits_choice):
+                continue
             most = most_of_choice(params, ideal, floors, prices[user], state.answer_tokens[lane], cut, bits_choice)
             best = max(best, most)
     could_load[user] = max(could, deepest)

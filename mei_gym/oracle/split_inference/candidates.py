@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mei_gym.envs.split_inference.feasible import BITS_CHOICES
 from mei_gym.envs.split_inference.fields import DEEPEST
-from mei_gym.envs.split_inference.rules import BITS_CHOICES
 from mei_gym.heuristics.policy import World
 from mei_gym.heuristics.split_inference.scores import knobs, scores
 
@@ -26,7 +26,8 @@ def candidates(world: World, observations: np.ndarray, base: np.ndarray, count: 
     cuts = [np.zeros_like(deepest), deepest, *(np.rint(share * deepest).astype(np.int64) for share in SPREAD)]
     place = 1
     for cut in cuts[: count - 1]:
-        chosen[:, place] = cut * BITS_CHOICES + by_cut[rows, cut].argmax(axis=1)
+        action = cut * BITS_CHOICES + by_cut[rows, cut].argmax(axis=1)
+        chosen[:, place] = np.where(np.isfinite(value[rows, action]), action, base)
         place += 1
     for earlier in chosen.T[:place]:
         value[rows, earlier] = -np.inf

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from mei_gym.costs.transfer import TEXT_BYTES_PER_TOKEN
 from mei_gym.scenarios.resolve import names as scenario_names
 from mei_gym.scenarios.resolve import resolve as resolve_in
 from mei_gym.scenarios.schema import NotNegative, Part, Positive, Share, Spread, WorldScenario
@@ -23,6 +24,10 @@ class Application(Part):
     ttft_target_s: Positive = Field(description="s, time to the first token that counts as prompt")
     tpot_target_s: Positive = Field(description="s, time per further token that counts as fluent")
     leakage_budget: Share = Field(description="leakage accepted; 1: the prompt is no secret")
+    leakage_hard: bool = Field(False, description="whether what leaks more is not to be sent at all")
+    prompt_bytes_per_token: Positive = Field(
+        TEXT_BYTES_PER_TOKEN, description="bytes, of a prompt that travels as it is; 4: text"
+    )
     ttft_weight: NotNegative = Field(description="worth of a first token in time")
     tpot_weight: NotNegative = Field(description="worth of a fluent answer")
     energy_weight: NotNegative = Field(description="cost of one request's energy allowance")
