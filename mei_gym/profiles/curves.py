@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mei_gym.profiles.load import (
+    WIDEST_SPREAD,
     ProfileError,
     checked_json,
     csv_lines,
@@ -141,7 +142,7 @@ def curve_models(kind: str) -> list[str]:
 
 
 def load_curves(kind: str, model: str) -> Curves:
-    """The table of a kind and model, checked against its hash and for shares that are none.
+    """The table of a kind and model, checked against its hash and for numbers that no measurement gives.
 
     The last folder's wins, but a trial (`measure --quick`) is never read: it has few settings.
     """
@@ -185,14 +186,34 @@ def _loaded(kind: str, form: Kind, csv_path: Path, json_path: Path, changed_ns: 
         name: np.array([line[i] for line in lines]) if name in form.words else _numbers(lines, i, name, csv_path)
         for i, name in enumerate(form.columns)
     }
-    for name in form.shares:
-        wrong = np.flatnonzero((columns[name] < 0.0) | (columns[name] > 1.0))
-        if len(wrong):
-            raise ProfileError(
-                f"{csv_path.name} line {wrong[0] + 2} has {name} {columns[name][wrong[0]]:g}; "
-                "a share from 0 to 1 is expected"
-            )
+    for name, wrong, expected in _impossible(form, columns):
+        if wrong.any():
+            line = int(np.flatnonzero(wrong)[0])
+            raise ProfileError(f"{csv_path.name} line {line + 2} has {name} {columns[name][line]:g}; {expected}")
     return Curves(kind, str(card.get("model", csv_path.stem)), card, columns, csv_path)
+
+
+def _impossible(form: Kind, columns: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray, str]]:
+    """What no measurement gives: a column, its rows that are wrong, and what is expected."""
+    numbers = {name: values for name, values in columns.items() if name not in form.words}
+    found = [(name, ~np.isfinite(values), "a finite number is expected") for name, values in numbers.items()]
+    found += [
+        (name, (numbers[name] < 0.0) | (numbers[name] > 1.0), "a share from 0 to 1 is expected") for name in form.shares
+    ]
+    for name, values in numbers.items():
+        if name.endswith("_se"):
+            found.append((name, values < 0.0, "a standard error of 0 or more is expected"))
+        elif name.endswith("_s"):
+            found.append((name, values <= 0.0, "a positive time is expected"))
+    if "survived" in numbers:
+        more = (numbers["survived"] < 0) | (numbers["survived"] > numbers["drafts"])
+        found.append(("survived", more, "a count of 0 to its drafts is expected"))
+    if "step_s" in numbers:
+        middle, low, high = (numbers[name] for name in ("step_s", "step_p10_s", "step_p90_s"))
+        found.append(("step_s", (middle < low) | (middle > high), "a median within its percentiles is expected"))
+        wide = f"at most {WIDEST_SPREAD:g} times its 10th is expected: measure again on a quiet machine"
+        found.append(("step_p90_s", high > WIDEST_SPREAD * low, wide))
+    return found
 
 
 def _numbers(lines: list[list[str]], index: int, name: str, path: Path) -> np.ndarray:
