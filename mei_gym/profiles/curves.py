@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mei_gym.profiles.curve_kinds import KINDS, STEPS, Kind, checked_columns
 from mei_gym.profiles.load import (
-    WIDEST_SPREAD,
     ProfileError,
     checked_json,
     csv_lines,
@@ -32,83 +32,6 @@ from mei_gym.profiles.load import (
 )
 
 WHOLE_BITS = 16  # activations as they are
-
-
-class Kind(NamedTuple):
-    """What a kind of table must hold: its columns, which of them are words, and which are shares."""
-
-    columns: tuple[str, ...]
-    words: tuple[str, ...]
-    shares: tuple[str, ...]
-
-
-KINDS = {
-    "quality": Kind(
-        ("curve", "setting", "corpus", "cut", "amount", "tokens", "dnll", "dnll_se", "agreement", "overlap"),
-        ("curve", "setting", "corpus"),
-        ("agreement", "overlap"),
-    ),
-    "leakage": Kind(
-        (
-            "attacker",
-            "defence",
-            "cut",
-            "amount",
-            "corpus",
-            "seen",
-            "trained_tokens",
-            "tokens",
-            "top1",
-            "top1_se",
-            "top5",
-        ),
-        ("attacker", "defence", "corpus", "seen"),
-        ("top1", "top5"),
-    ),
-    "acceptance": Kind(
-        ("draft", "setting", "amount", "corpus", "position", "drafts", "survived", "block_share"),
-        ("draft", "setting", "corpus"),
-        (),
-    ),
-    "adaptation": Kind(
-        (
-            "run",
-            "arrangement",
-            "clients",
-            "rank",
-            "noisy_share",
-            "seed",
-            "round",
-            "corpus",
-            "tokens",
-            "nll",
-            "nll_se",
-            "sent_bytes",
-            "step_count",
-        ),
-        ("run", "arrangement", "corpus"),
-        ("noisy_share",),
-    ),
-}
-STEPS = Kind(  # of adaptation/<device>/
-    (
-        "method",
-        "targets",
-        "rank",
-        "batch",
-        "tokens",
-        "forward_s",
-        "step_s",
-        "step_p10_s",
-        "step_p90_s",
-        "repeats",
-        "saved_bytes",
-        "peak_bytes",
-        "mode",
-    ),
-    ("method", "targets", "mode"),
-    (),
-)
 
 
 @dataclass(frozen=True)
@@ -181,49 +104,8 @@ def _loaded(kind: str, form: Kind, csv_path: Path, json_path: Path, changed_ns: 
             f"{csv_path.name} of {kind} is not the file that was measured: its SHA-256 is {digest[:12]}..., "
             f"expected {str(card.get('csv_sha256'))[:12]}..."
         )
-    lines = csv_lines(content, csv_path, form.columns)
-    columns = {
-        name: np.array([line[i] for line in lines]) if name in form.words else _numbers(lines, i, name, csv_path)
-        for i, name in enumerate(form.columns)
-    }
-    for name, wrong, expected in _impossible(form, columns):
-        if wrong.any():
-            line = int(np.flatnonzero(wrong)[0])
-            raise ProfileError(f"{csv_path.name} line {line + 2} has {name} {columns[name][line]:g}; {expected}")
+    columns = checked_columns(csv_lines(content, csv_path, form.columns), form, csv_path)
     return Curves(kind, str(card.get("model", csv_path.stem)), card, columns, csv_path)
-
-
-def _impossible(form: Kind, columns: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray, str]]:
-    """What no measurement gives: a column, its rows that are wrong, and what is expected."""
-    numbers = {name: values for name, values in columns.items() if name not in form.words}
-    found = [(name, ~np.isfinite(values), "a finite number is expected") for name, values in numbers.items()]
-    found += [
-        (name, (numbers[name] < 0.0) | (numbers[name] > 1.0), "a share from 0 to 1 is expected") for name in form.shares
-    ]
-    for name, values in numbers.items():
-        if name.endswith("_se"):
-            found.append((name, values < 0.0, "a standard error of 0 or more is expected"))
-        elif name.endswith("_s"):
-            found.append((name, values <= 0.0, "a positive time is expected"))
-    if "survived" in numbers:
-        more = (numbers["survived"] < 0) | (numbers["survived"] > numbers["drafts"])
-        found.append(("survived", more, "a count of 0 to its drafts is expected"))
-    if "step_s" in numbers:
-        middle, low, high = (numbers[name] for name in ("step_s", "step_p10_s", "step_p90_s"))
-        found.append(("step_s", (middle < low) | (middle > high), "a median within its percentiles is expected"))
-        wide = f"at most {WIDEST_SPREAD:g} times its 10th is expected: measure again on a quiet machine"
-        found.append(("step_p90_s", high > WIDEST_SPREAD * low, wide))
-    return found
-
-
-def _numbers(lines: list[list[str]], index: int, name: str, path: Path) -> np.ndarray:
-    values = np.empty(len(lines))
-    for row, line in enumerate(lines):
-        try:
-            values[row] = float(line[index])
-        except ValueError:
-            raise ProfileError(f"{path.name} line {row + 2} has {name} {line[index]!r}; a number is expected") from None
-    return values
 
 
 def leakage_by_cut(model: str, bits: int = WHOLE_BITS, corpus: str = "wiki", seen: str = "all") -> np.ndarray:
@@ -337,9 +219,17 @@ def loss_by_round(
 def step_ratio(
     device: str, model: str, method: str, batch: int, tokens: int, targets: str = "", rank: int = 0
 ) -> float:
-    """Time of a block's training step over that of its forward pass at inference, on the same windows."""
+    """Time of a block's training step over that of its forward pass at inference, on the same windows.
+
+    Both launched alike: a step timed kernel by kernel has no ratio to a forward pass that was one graph.
+    """
     table = load_steps(device, model)
     windows = {"batch": float(batch), "tokens": float(tokens)}
     wanted = {"method": method, **windows, **({"targets": targets} if targets else {}), "rank": float(rank)}
     step, inference = table.rows(**wanted), table.rows(method="inference", **windows)
+    if step["mode"][0] != inference["mode"][0]:
+        raise ProfileError(
+            f"the step {method!r} of {batch} x {tokens} tokens on {device} was timed in mode {step['mode'][0]}, its "
+            f"forward pass in mode {inference['mode'][0]}: the ratio would be one of launches"
+        )
     return float(step["step_s"][0] / inference["step_s"][0])

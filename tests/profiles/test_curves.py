@@ -100,6 +100,11 @@ def test_a_training_step_costs_two_to_five_forward_passes(device: str) -> None:
         assert 1.9 < step_ratio(device, MODEL, *step) < 5.0
 
 
+def test_a_step_launched_kernel_by_kernel_has_no_ratio_to_a_graph() -> None:
+    with pytest.raises(ProfileError, match="was timed in mode eager, its forward pass in mode graph"):
+        step_ratio("h100-sxm", MODEL, "full", 1, 64)
+
+
 def test_what_was_not_measured_is_refused_with_what_was() -> None:
     with pytest.raises(ProfileError, match=r"no kind of curve 'leek'.*did you mean 'leakage'"):
         load_curves("leek", MODEL)
