@@ -94,7 +94,7 @@ def test_pictures_of_what_was_measured_are_drawn_with_their_captions(capsys, tmp
     code, out, _ = answer(capsys, "profiles", "plot", "--out", str(tmp_path / "new" / "pictures"))
     paths = [Path(line) for line in out.split()]
     assert code == 0
-    assert len(paths) == 13
+    assert len(paths) == 17
     assert all(path.stat().st_size > 10_000 for path in paths if path.suffix == ".png")
     captions = (tmp_path / "new" / "pictures" / "captions.md").read_text()
     assert all(f"**{path.stem}**" in captions for path in paths if path.suffix == ".pdf")

@@ -115,10 +115,27 @@ def leakage_by_cut(model: str, bits: int = WHOLE_BITS, corpus: str = "wiki", see
     never, rarely (1-5 times) or often (100 and more). Not made monotone. At the last cut nothing leaves the device: 0.
     """
     table = load_curves("leakage", model)
-    wanted = {"defence": "none"} if bits == WHOLE_BITS else {"defence": "bits_group64", "amount": float(bits)}
-    found = table.rows(attacker="ridge", corpus=corpus, seen=seen, **wanted)
+    found = _read_at_cuts(table, bits, corpus, seen)
+    return _by_cut(table, found["cut"], found["top1"])
+
+
+def leakage_error_by_cut(model: str, bits: int = WHOLE_BITS, corpus: str = "wiki", seen: str = "all") -> np.ndarray:
+    """[layers + 1]: standard error of `leakage_by_cut`, tokens taken as independent."""
+    table = load_curves("leakage", model)
+    found = _read_at_cuts(table, bits, corpus, seen)
+    return _by_cut(table, found["cut"], found["top1_se"])
+
+
+def best_trained(table: Curves, **wanted: Any) -> dict[str, np.ndarray]:
+    """Rows of the linear attacker that was trained on the most tokens."""
+    found = table.rows(attacker="ridge", **wanted)
     best = found["trained_tokens"] == found["trained_tokens"].max()
-    return _by_cut(table, found["cut"][best], found["top1"][best])
+    return {name: column[best] for name, column in found.items()}
+
+
+def _read_at_cuts(table: Curves, bits: int, corpus: str, seen: str) -> dict[str, np.ndarray]:
+    wanted = {"defence": "none"} if bits == WHOLE_BITS else {"defence": "bits_group64", "amount": float(bits)}
+    return best_trained(table, corpus=corpus, seen=seen, **wanted)
 
 
 def quality_loss_by_cut(model: str, bits: int, corpus: str = "wiki") -> np.ndarray:
