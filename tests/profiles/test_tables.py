@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from mei_gym.costs.errors import errors_of_folder
+from mei_gym.profiles.curves import KINDS
+from mei_gym.profiles.listing import curve_rows
 from mei_gym.profiles.load import DATA, LARGEST_FILE_BYTES, ProfileError, devices
 from mei_gym.profiles.tables import ALL, ERRORS_FILE, ErrorRow, error_rows, errors_text, profile_rows, read_errors
 
@@ -84,3 +86,10 @@ def test_a_profile_of_ones_own_does_not_take_the_errors_of_the_shipped_one(
     assert not any(
         (row.device, row.model, row.tier) == ("h100-sxm", "Llama-2-7B", "interpolated") for row in error_rows()
     )
+
+
+def test_every_curve_is_listed_with_its_machine_and_typical_error() -> None:
+    listed = {row.kind: row for row in curve_rows() if row.origin == "measured" and row.kind in KINDS}
+    assert set(listed) == set(KINDS)
+    assert all(row.machine and row.seconds > 0.0 for row in listed.values())
+    assert all(0.0 < row.typical_error < 0.1 for row in listed.values())
