@@ -35,7 +35,12 @@ def draw(out: Path, device: str = "h100-sxm", model: str = REAL) -> list[Path]:
             data = io.BytesIO()
             picture.figure.savefig(data, format=ending, facecolor="white")
             contents[f"{picture.name}.{ending}"] = data.getvalue()
-    captions = "\n\n".join(f"**{picture.name}**: {picture.caption}" for picture in pictures) + "\n"
+    captions = (
+        "\n\n".join(
+            f"![{picture.name}]({picture.name}.png)\n\n**{picture.name}**: {picture.caption}" for picture in pictures
+        )
+        + "\n"
+    )
     contents["captions.md"] = captions.encode("utf-8")
     out.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
