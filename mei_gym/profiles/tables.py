@@ -11,7 +11,7 @@ import csv
 import io
 from math import nan
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mei_gym.profiles.fit import fit
 from mei_gym.profiles.load import (
@@ -91,13 +91,14 @@ def read_errors(content: bytes, path: Path = Path(ERRORS_FILE)) -> list[ErrorRow
 
 
 def _error_row(line: list[str], where: str) -> ErrorRow:
-    words, numbers = line[:5], []
+    numbers: list[Any] = []
     for name, value in zip(ErrorRow._fields[5:], line[5:]):
         try:
             numbers.append(int(value) if name.endswith("points") else float(value))
         except ValueError:
             raise ProfileError(f"{where} has {name} {value!r}; a number is expected") from None
-    return ErrorRow(*words, *numbers)
+    tier, device, model, phase, regime = line[:5]
+    return ErrorRow(tier, device, model, phase, regime, *numbers)
 
 
 def errors_text(rows: list[ErrorRow]) -> str:
