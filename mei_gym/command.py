@@ -99,6 +99,9 @@ def _profiles(
             return
         show([_paired(row) for row in rows], "Profiles; %: median/95th percentile; moved: knots made monotone (most)")
         typer.echo()
+        machines = {row["device"]: row["machine"] for row in rows}
+        show([{"device": device, "machine": machine} for device, machine in machines.items()], "Machines")
+        typer.echo()
         blank = [{name: "" if value != value else value for name, value in row.items()} for row in curves]
         show(blank, "Curves and cited tables; typical error: the median standard error of the rows")
     elif as_json:

@@ -82,6 +82,12 @@ def test_profiles_say_of_each_device_where_its_numbers_are_from(capsys):
     assert {row["kind"] for row in listed["curves"]} >= {"quality", "leakage", "acceptance", "adaptation"}
 
 
+def test_profiles_name_the_machine_behind_each_device(capsys):
+    _, out, _ = answer(capsys, "profiles")
+    for name in ("NVIDIA H100 80GB HBM3", "Intel(R) Xeon(R) Processor, two threads", "Raspberry Pi 5"):
+        assert name in out
+
+
 def test_tables_of_profiles_and_errors_fit_a_terminal_of_100_columns(capsys):
     for words in (["profiles"], ["profiles", "--errors"]):
         _, out, _ = answer(capsys, *words)
@@ -94,7 +100,7 @@ def test_pictures_of_what_was_measured_are_drawn_with_their_captions(capsys, tmp
     code, out, _ = answer(capsys, "profiles", "plot", "--out", str(tmp_path / "new" / "pictures"))
     paths = [Path(line) for line in out.split()]
     assert code == 0
-    assert len(paths) == 13
+    assert len(paths) == 17
     assert all(path.stat().st_size > 10_000 for path in paths if path.suffix == ".png")
     captions = (tmp_path / "new" / "pictures" / "captions.md").read_text()
     assert all(f"**{path.stem}**" in captions for path in paths if path.suffix == ".pdf")

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from mei_gym.profiles.cited import cited_acceptance, cited_quality
-from mei_gym.profiles.curves import acceptance, leakage_by_cut, load_curves, loss_by_round
+from mei_gym.profiles.curves import (
+    WHOLE_BITS,
+    acceptance,
+    leakage_by_cut,
+    leakage_error_by_cut,
+    load_curves,
+    loss_by_round,
+)
+from mei_gym.profiles.defences import BITS, NOISE, defence, defended_cuts
 from mei_gym.profiles.drawing import (
     BLACK,
     BLUE,
@@ -75,15 +83,14 @@ def leakage(model: str) -> Picture:
     """Share of a prompt's tokens that a linear attacker names, by cut, bits and how often it has seen the token."""
     drawn, panels = figure(TWO_COLUMNS, HEIGHT, columns=2)
     layers = int(load_curves("leakage", model).card["architecture"]["layers"])
-    cuts = np.arange(layers)
     for bits, colour in ((16, BLUE), (8, ORANGE), (4, VERMILLION)):
         label = f"{bits} bits" if bits < 16 else "as they are, 16 bits"
         style = "-" if bits != 8 else "--"
-        panels[0].plot(cuts, leakage_by_cut(model, bits)[:-1], style, color=colour, linewidth=1.3, label=label)
+        _leakage_line(panels[0], model, bits, "all", label, style=style, color=colour)
     for seen, label, colour in (
         ("often", "seen 100 times and more", GREEN), ("rare", "seen 1-5 times", PURPLE), ("never", "never seen", BLACK)
     ):  # fmt: skip
-        panels[1].plot(cuts, leakage_by_cut(model, seen=seen)[:-1], color=colour, linewidth=1.3, label=label)
+        _leakage_line(panels[1], model, WHOLE_BITS, seen, label, color=colour)
     panels[0].set(title="bits of the activations", ylabel="prompt tokens recovered")
     panels[1].set(title="tokens, by the attacker's training text")
     for axes in panels:
@@ -92,10 +99,45 @@ def leakage(model: str) -> Picture:
         tidy(axes, "y")
     caption = (
         f"Share of prompt tokens that a ridge regression, trained on other text, names at first guess from the "
-        f"activations of {model} at each cut; standard errors are at most {_largest_error(model):.3f} for all tokens. "
-        "A lower bound: no language model helps it."
+        f"activations of {model} at each cut; bands are 95 %, tokens taken as independent. A lower bound: no "
+        "language model helps it."
     )
     return Picture("leakage", caption, drawn)
+
+
+def defences(model: str) -> Picture:
+    """Leakage against what a defence costs in quality: fewer bits, or noise, at three cuts."""
+    drawn, panels = figure(TWO_COLUMNS, HEIGHT, columns=2)
+    known = defended_cuts(model)
+    chosen = dict.fromkeys(min(known, key=lambda cut: abs(cut - share * max(known))) for share in (0.2, 0.4, 0.8))
+    titles = ("all tokens", "tokens that the attacker has seen 1-5 times")
+    for axes, seen, title in zip(panels, ("all", "rare"), titles):
+        for cut, colour in zip(chosen, (BLUE, GREEN, VERMILLION)):
+            for kind, mark, style in ((NOISE, "o", "-"), (BITS, "s", "none")):
+                found = defence(model, kind, cut, seen=seen)
+                drawable = found.cost > 0.0
+                axes.errorbar(
+                    np.expm1(found.cost[drawable]), found.leakage[drawable], yerr=1.96 * found.leakage_se[drawable],
+                    color=colour, marker=mark, linestyle=style, markersize=3.5, linewidth=1, capsize=2,
+                    label=f"cut {cut}, {'noise' if kind == NOISE else 'rounding'}",
+                )  # fmt: skip
+                for bits, cost, share in zip(found.amount, found.cost, found.leakage):
+                    if kind == BITS and cost > 0.0:
+                        axes.annotate(
+                            f"{bits:g}", (np.expm1(cost), share), (3, 3), textcoords="offset points", fontsize=6,
+                            color=colour,
+                        )  # fmt: skip
+            axes.axhline(found.leakage[0], color=colour, linewidth=0.8, linestyle=":")
+        axes.set(xscale="log", xlabel="rise of perplexity (ratio less 1)", ylim=(0, 1.02), title=title)
+        tidy(axes, "y")
+    panels[0].set_ylabel("prompt tokens recovered", fontsize=8)
+    legend_beside(panels[1])
+    caption = (
+        f"Two defences at equal cost in quality, {model}: leakage against the rise of perplexity, activations rounded "
+        "in groups of 64 channels (squares, with their bits) or with Gaussian noise added (circles); the attacker "
+        "retrains on what it sees. Dotted: activations as they are. Bars 95 %, wiki text."
+    )
+    return Picture("defences", caption, drawn)
 
 
 def acceptance_by_position(model: str) -> Picture:
@@ -169,13 +211,12 @@ def adaptation(model: str) -> Picture:
     return Picture("adaptation", caption, drawn)
 
 
-def _largest_error(model: str) -> float:
-    """The largest standard error of the attacker's share over all cuts and bits drawn."""
-    rows = load_curves("leakage", model).rows(attacker="ridge", corpus="wiki", seen="all")
-    drawn = np.isin(rows["defence"], ("none", "bits_group64")) & (
-        rows["trained_tokens"] == rows["trained_tokens"].max()
-    )
-    return float(rows["top1_se"][drawn].max())
+def _leakage_line(axes: Any, model: str, bits: int, seen: str, label: str, color: str, style: str = "-") -> None:
+    """Leakage by cut with its 95 % band; the last cut, where nothing is sent, left out."""
+    share, error = (of(model, bits, seen=seen)[:-1] for of in (leakage_by_cut, leakage_error_by_cut))
+    cuts = np.arange(len(share))
+    axes.plot(cuts, share, style, color=color, linewidth=1.3, label=label)
+    axes.fill_between(cuts, share - 1.96 * error, share + 1.96 * error, color=color, alpha=0.2, linewidth=0)
 
 
 def _nearest_cut(cuts: np.ndarray, wanted: int) -> float:

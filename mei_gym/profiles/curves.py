@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mei_gym.profiles.curve_kinds import KINDS, STEPS, Kind, checked_columns
 from mei_gym.profiles.load import (
     ProfileError,
     checked_json,
@@ -31,83 +32,6 @@ from mei_gym.profiles.load import (
 )
 
 WHOLE_BITS = 16  # activations as they are
-
-
-class Kind(NamedTuple):
-    """What a kind of table must hold: its columns, which of them are words, and which are shares."""
-
-    columns: tuple[str, ...]
-    words: tuple[str, ...]
-    shares: tuple[str, ...]
-
-
-KINDS = {
-    "quality": Kind(
-        ("curve", "setting", "corpus", "cut", "amount", "tokens", "dnll", "dnll_se", "agreement", "overlap"),
-        ("curve", "setting", "corpus"),
-        ("agreement", "overlap"),
-    ),
-    "leakage": Kind(
-        (
-            "attacker",
-            "defence",
-            "cut",
-            "amount",
-            "corpus",
-            "seen",
-            "trained_tokens",
-            "tokens",
-            "top1",
-            "top1_se",
-            "top5",
-        ),
-        ("attacker", "defence", "corpus", "seen"),
-        ("top1", "top5"),
-    ),
-    "acceptance": Kind(
-        ("draft", "setting", "amount", "corpus", "position", "drafts", "survived", "block_share"),
-        ("draft", "setting", "corpus"),
-        (),
-    ),
-    "adaptation": Kind(
-        (
-            "run",
-            "arrangement",
-            "clients",
-            "rank",
-            "noisy_share",
-            "seed",
-            "round",
-            "corpus",
-            "tokens",
-            "nll",
-            "nll_se",
-            "sent_bytes",
-            "step_count",
-        ),
-        ("run", "arrangement", "corpus"),
-        ("noisy_share",),
-    ),
-}
-STEPS = Kind(  # of adaptation/<device>/
-    (
-        "method",
-        "targets",
-        "rank",
-        "batch",
-        "tokens",
-        "forward_s",
-        "step_s",
-        "step_p10_s",
-        "step_p90_s",
-        "repeats",
-        "saved_bytes",
-        "peak_bytes",
-        "mode",
-    ),
-    ("method", "targets", "mode"),
-    (),
-)
 
 
 @dataclass(frozen=True)
@@ -141,7 +65,7 @@ def curve_models(kind: str) -> list[str]:
 
 
 def load_curves(kind: str, model: str) -> Curves:
-    """The table of a kind and model, checked against its hash and for shares that are none.
+    """The table of a kind and model, checked against its hash and for numbers that no measurement gives.
 
     The last folder's wins, but a trial (`measure --quick`) is never read: it has few settings.
     """
@@ -180,29 +104,8 @@ def _loaded(kind: str, form: Kind, csv_path: Path, json_path: Path, changed_ns: 
             f"{csv_path.name} of {kind} is not the file that was measured: its SHA-256 is {digest[:12]}..., "
             f"expected {str(card.get('csv_sha256'))[:12]}..."
         )
-    lines = csv_lines(content, csv_path, form.columns)
-    columns = {
-        name: np.array([line[i] for line in lines]) if name in form.words else _numbers(lines, i, name, csv_path)
-        for i, name in enumerate(form.columns)
-    }
-    for name in form.shares:
-        wrong = np.flatnonzero((columns[name] < 0.0) | (columns[name] > 1.0))
-        if len(wrong):
-            raise ProfileError(
-                f"{csv_path.name} line {wrong[0] + 2} has {name} {columns[name][wrong[0]]:g}; "
-                "a share from 0 to 1 is expected"
-            )
+    columns = checked_columns(csv_lines(content, csv_path, form.columns), form, csv_path)
     return Curves(kind, str(card.get("model", csv_path.stem)), card, columns, csv_path)
-
-
-def _numbers(lines: list[list[str]], index: int, name: str, path: Path) -> np.ndarray:
-    values = np.empty(len(lines))
-    for row, line in enumerate(lines):
-        try:
-            values[row] = float(line[index])
-        except ValueError:
-            raise ProfileError(f"{path.name} line {row + 2} has {name} {line[index]!r}; a number is expected") from None
-    return values
 
 
 def leakage_by_cut(model: str, bits: int = WHOLE_BITS, corpus: str = "wiki", seen: str = "all") -> np.ndarray:
@@ -212,10 +115,27 @@ def leakage_by_cut(model: str, bits: int = WHOLE_BITS, corpus: str = "wiki", see
     never, rarely (1-5 times) or often (100 and more). Not made monotone. At the last cut nothing leaves the device: 0.
     """
     table = load_curves("leakage", model)
-    wanted = {"defence": "none"} if bits == WHOLE_BITS else {"defence": "bits_group64", "amount": float(bits)}
-    found = table.rows(attacker="ridge", corpus=corpus, seen=seen, **wanted)
+    found = _read_at_cuts(table, bits, corpus, seen)
+    return _by_cut(table, found["cut"], found["top1"])
+
+
+def leakage_error_by_cut(model: str, bits: int = WHOLE_BITS, corpus: str = "wiki", seen: str = "all") -> np.ndarray:
+    """[layers + 1]: standard error of `leakage_by_cut`, tokens taken as independent."""
+    table = load_curves("leakage", model)
+    found = _read_at_cuts(table, bits, corpus, seen)
+    return _by_cut(table, found["cut"], found["top1_se"])
+
+
+def best_trained(table: Curves, **wanted: Any) -> dict[str, np.ndarray]:
+    """Rows of the linear attacker that was trained on the most tokens."""
+    found = table.rows(attacker="ridge", **wanted)
     best = found["trained_tokens"] == found["trained_tokens"].max()
-    return _by_cut(table, found["cut"][best], found["top1"][best])
+    return {name: column[best] for name, column in found.items()}
+
+
+def _read_at_cuts(table: Curves, bits: int, corpus: str, seen: str) -> dict[str, np.ndarray]:
+    wanted = {"defence": "none"} if bits == WHOLE_BITS else {"defence": "bits_group64", "amount": float(bits)}
+    return best_trained(table, corpus=corpus, seen=seen, **wanted)
 
 
 def quality_loss_by_cut(model: str, bits: int, corpus: str = "wiki") -> np.ndarray:
@@ -316,9 +236,17 @@ def loss_by_round(
 def step_ratio(
     device: str, model: str, method: str, batch: int, tokens: int, targets: str = "", rank: int = 0
 ) -> float:
-    """Time of a block's training step over that of its forward pass at inference, on the same windows."""
+    """Time of a block's training step over that of its forward pass at inference, on the same windows.
+
+    Both launched alike: a step timed kernel by kernel has no ratio to a forward pass that was one graph.
+    """
     table = load_steps(device, model)
     windows = {"batch": float(batch), "tokens": float(tokens)}
     wanted = {"method": method, **windows, **({"targets": targets} if targets else {}), "rank": float(rank)}
     step, inference = table.rows(**wanted), table.rows(method="inference", **windows)
+    if step["mode"][0] != inference["mode"][0]:
+        raise ProfileError(
+            f"the step {method!r} of {batch} x {tokens} tokens on {device} was timed in mode {step['mode'][0]}, its "
+            f"forward pass in mode {inference['mode'][0]}: the ratio would be one of launches"
+        )
     return float(step["step_s"][0] / inference["step_s"][0])

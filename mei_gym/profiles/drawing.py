@@ -34,12 +34,23 @@ def figure(width: float, height: float, columns: int = 1, **options: Any) -> tup
 
 def tidy(axes: Any, grid: str | None = None) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=7, length=2.5)
+    axes.tick_params(which="both", labelsize=7, length=2.5)
     for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
         text.set_size(8)
     if grid:
         axes.grid(axis=grid, color="#e6e6e6", linewidth=0.5)
         axes.set_axisbelow(True)
+
+
+def plain_ticks(axes: Any) -> None:
+    """A log axis that spans little more than a decade is labelled with plain numbers, few enough to stay apart."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        if axis.get_scale() == "log" and low > 0.0 and high < 100.0 * low:
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())
 
 
 def legend_beside(axes: Any) -> None:

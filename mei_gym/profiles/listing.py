@@ -57,7 +57,7 @@ def _curve_row(kind: str, table: Curves, device: str = "") -> CurveRow:
     card, columns = table.card, table.columns
     machine = card["machine"]
     gpu = machine.get("gpu") or card.get("gpu")
-    errors = columns.get(ERRORS.get(kind, ""), np.zeros(0))
+    errors = _of_shares(columns) if kind == "acceptance" else columns.get(ERRORS.get(kind, ""), np.zeros(0))
     known = errors[np.isfinite(errors) & (errors > 0.0)]
     return CurveRow(
         kind,
@@ -69,6 +69,12 @@ def _curve_row(kind: str, table: Curves, device: str = "") -> CurveRow:
         float(card.get("seconds", nan)),
         float(np.median(known)) if len(known) else nan,
     )
+
+
+def _of_shares(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Standard errors of the share of drafts accepted up to each position, drafts taken as independent."""
+    share = columns["survived"] / columns["drafts"]
+    return np.sqrt(share * (1.0 - share) / columns["drafts"])
 
 
 def _several(names) -> str:

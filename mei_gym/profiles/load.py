@@ -60,9 +60,12 @@ class Profile:
 
 
 def folders() -> list[Path]:
-    """Folders that are searched, the package's own first."""
-    named = os.environ.get(ENVIRONMENT_VARIABLE, "")
-    return [DATA, *(Path(folder) for folder in named.split(os.pathsep) if folder)]
+    """Folders that are searched, the package's own first; a name that is no folder is refused."""
+    own = [Path(folder) for folder in os.environ.get(ENVIRONMENT_VARIABLE, "").split(os.pathsep) if folder]
+    for folder in own:
+        if not folder.is_dir():
+            raise ProfileError(f"{ENVIRONMENT_VARIABLE} names {str(folder)!r}, and there is no such folder")
+    return [DATA, *own]
 
 
 def slug_of(model: str) -> str:
@@ -105,6 +108,11 @@ def _profiles(device: str) -> set[str]:
 def load_card(device: str) -> DeviceCard:
     """The card of a device."""
     path = find_file(CARDS, f"{device}.json")
+    if path is None and device in measured_devices():
+        raise ProfileError(
+            f"{device!r} was measured but has no card; a device that users carry needs {CARDS}/{device}.json as well, "
+            "with its battery, heat and flash"
+        )
     if path is None:
         raise ProfileError(f"no device card {device!r}{nearest(device, carded_devices())}")
     return validated_card(checked_json(path), path)
@@ -218,12 +226,16 @@ def _validated(kind: type[Card], value: dict[str, Any], path: Path) -> Card:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ProfileError(f"{path.name}: {where or 'it'} is refused: {first['msg']}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise ProfileError(f"{path.name}: {where} is refused: {said}" if where else f"{path.name}: {said}") from None
 
 
 def csv_lines(content: bytes, path: Path, columns: tuple[str, ...]) -> list[list[str]]:
     """The lines of a CSV below its header, which must be these columns."""
-    lines = list(csv.reader(io.StringIO(_text(content, path))))
+    try:
+        lines = list(csv.reader(io.StringIO(_text(content, path))))
+    except csv.Error as error:
+        raise ProfileError(f"{path.name} is not CSV: {error}") from None
     if not lines or tuple(lines[0]) != columns:
         raise ProfileError(_wrong_header(path, lines[0] if lines else [], columns))
     for number, line in enumerate(lines[1:], start=2):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from mei_gym.profiles.curve_pictures import acceptance_by_position, adaptation, leakage, quality
+from mei_gym.profiles.curve_pictures import acceptance_by_position, adaptation, defences, leakage, quality
 from mei_gym.profiles.curves import load_curves
-from mei_gym.profiles.device_pictures import latency, roofline
+from mei_gym.profiles.device_pictures import latency, layers, roofline
 from mei_gym.profiles.load import ProfileError, measured_devices, nearest
 
 REAL = "SmolLM2-135M"
@@ -26,8 +26,8 @@ def draw(out: Path, device: str = "h100-sxm", model: str = REAL) -> list[Path]:
         raise ProfileError(f"no profile was measured on {device!r}{nearest(device, measured_devices())}")
     load_curves("leakage", model)  # refused here, before anything is written
     pictures = [
-        roofline(device), latency(device), quality(model), leakage(model), acceptance_by_position(model),
-        adaptation(model),
+        roofline(device), latency(device), layers(device), quality(model), leakage(model), defences(model),
+        acceptance_by_position(model), adaptation(model),
     ]  # fmt: skip
     contents = {}
     for picture in pictures:
@@ -35,7 +35,12 @@ def draw(out: Path, device: str = "h100-sxm", model: str = REAL) -> list[Path]:
             data = io.BytesIO()
             picture.figure.savefig(data, format=ending, facecolor="white")
             contents[f"{picture.name}.{ending}"] = data.getvalue()
-    captions = "\n\n".join(f"**{picture.name}**: {picture.caption}" for picture in pictures) + "\n"
+    captions = (
+        "\n\n".join(
+            f"![{picture.name}]({picture.name}.png)\n\n**{picture.name}**: {picture.caption}" for picture in pictures
+        )
+        + "\n"
+    )
     contents["captions.md"] = captions.encode("utf-8")
     out.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():

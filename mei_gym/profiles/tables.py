@@ -10,12 +10,15 @@ from __future__ import annotations
 import csv
 import io
 from math import nan
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from mei_gym.profiles.fit import fit
 from mei_gym.profiles.load import (
     ProfileError,
     carded_devices,
+    csv_lines,
+    file_content,
     folder_of,
     folders,
     load_card,
@@ -76,25 +79,26 @@ def error_rows() -> list[ErrorRow]:
     for folder in folders():
         path = folder / ERRORS_FILE
         if path.is_file():
-            known = read_errors(path.read_text(encoding="utf-8"))
+            known = read_errors(file_content(path), path)
             rows += [row for row in known if folder_of(row.device, row.model) == folder or row.model == ANY]
     return rows
 
 
-def read_errors(text: str) -> list[ErrorRow]:
-    """Rows of an `errors.csv`."""
-    lines = list(csv.reader(io.StringIO(text)))
-    if not lines or tuple(lines[0]) != ErrorRow._fields:
-        raise ProfileError(f"{ERRORS_FILE} has not the columns {','.join(ErrorRow._fields)}")
-    return [_error_row(line) for line in lines[1:]]
+def read_errors(content: bytes, path: Path = Path(ERRORS_FILE)) -> list[ErrorRow]:
+    """Rows of an `errors.csv`; refused in one sentence where a line is none."""
+    lines = csv_lines(content, path, ErrorRow._fields)
+    return [_error_row(line, f"{path.name} line {number}") for number, line in enumerate(lines, start=2)]
 
 
-def _error_row(line: list[str]) -> ErrorRow:
-    tier, device, model, phase, regime, points, median, p95, noise_points, noise_median, noise_p95 = line
-    return ErrorRow(
-        tier, device, model, phase, regime, int(points), float(median), float(p95),
-        int(noise_points), float(noise_median), float(noise_p95),
-    )  # fmt: skip
+def _error_row(line: list[str], where: str) -> ErrorRow:
+    numbers: list[Any] = []
+    for name, value in zip(ErrorRow._fields[5:], line[5:]):
+        try:
+            numbers.append(int(value) if name.endswith("points") else float(value))
+        except ValueError:
+            raise ProfileError(f"{where} has {name} {value!r}; a number is expected") from None
+    tier, device, model, phase, regime = line[:5]
+    return ErrorRow(tier, device, model, phase, regime, *numbers)
 
 
 def errors_text(rows: list[ErrorRow]) -> str:

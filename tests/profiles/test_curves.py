@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -98,6 +100,11 @@ def test_a_training_step_costs_two_to_five_forward_passes(device: str) -> None:
         assert 1.9 < step_ratio(device, MODEL, *step) < 5.0
 
 
+def test_a_step_launched_kernel_by_kernel_has_no_ratio_to_a_graph() -> None:
+    with pytest.raises(ProfileError, match="was timed in mode eager, its forward pass in mode graph"):
+        step_ratio("h100-sxm", MODEL, "full", 1, 64)
+
+
 def test_what_was_not_measured_is_refused_with_what_was() -> None:
     with pytest.raises(ProfileError, match=r"no kind of curve 'leek'.*did you mean 'leakage'"):
         load_curves("leek", MODEL)
@@ -109,20 +116,35 @@ def test_what_was_not_measured_is_refused_with_what_was() -> None:
         loss_by_round(MODEL, arrangement="star")
 
 
-def test_a_share_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(DATA / "leakage", tmp_path / "leakage")
-    table, card = (tmp_path / "leakage" / f"smollm2-135m.{ending}" for ending in ("csv", "json"))
-    lines = table.read_text().splitlines()
-    cells = lines[1].split(",")
-    cells[8] = "1.5"
-    lines[1] = ",".join(cells)
-    table.write_text("\n".join(lines) + "\n")
-    said = json.loads(card.read_text())
-    said["csv_sha256"] = hashlib.sha256(table.read_bytes()).hexdigest()
-    card.write_text(json.dumps(said))
+@pytest.mark.parametrize(
+    ("kind", "column", "value", "said"),
+    [
+        ("leakage", "top1", "1.5", "a share from 0 to 1 is expected"),
+        ("leakage", "top1", "nan", "a finite number is expected"),
+        ("quality", "dnll", "inf", "a finite number is expected"),
+        ("quality", "dnll_se", "-3", "a standard error of 0 or more is expected"),
+        ("acceptance", "survived", "400", "a count of 0 to its drafts is expected"),
+        ("adaptation/h100-sxm", "step_s", "0", "a positive time is expected"),
+        ("adaptation/h100-sxm", "step_s", "1", "a median within its percentiles is expected"),
+        ("adaptation/h100-sxm", "step_p90_s", "1", "at most 4 times its 10th is expected"),
+    ],
+)
+def test_a_number_that_no_measurement_gives_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, column: str, value: str, said: str
+) -> None:
+    folder = shutil.copytree(DATA / kind, tmp_path / kind)
+    table, card = (folder / f"smollm2-135m.{ending}" for ending in ("csv", "json"))
+    header, row = list(csv.reader(table.read_text().splitlines()[:2]))
+    row[header.index(column)] = value
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([header, row])
+    table.write_text(out.getvalue())
+    about = json.loads(card.read_text())
+    about["csv_sha256"] = hashlib.sha256(table.read_bytes()).hexdigest()
+    card.write_text(json.dumps(about))
     monkeypatch.setenv("MEI_GYM_PROFILES", str(tmp_path))
-    with pytest.raises(ProfileError, match=r"line 2 has top1 1.5; a share from 0 to 1 is expected"):
-        load_curves("leakage", MODEL)
+    with pytest.raises(ProfileError, match=rf"line 2 has {column} {value}; .*{said}"):
+        load_steps("h100-sxm", MODEL) if "/" in kind else load_curves(kind, MODEL)
 
 
 def test_a_trial_in_a_folder_of_ones_own_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

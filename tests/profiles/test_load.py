@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -173,6 +174,26 @@ def test_a_name_never_leaves_the_folder(folder: Path, name: str) -> None:
     refusal(device=name)
     with pytest.raises(ProfileError):
         load_card(name)
+
+
+def test_a_folder_that_is_not_there_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEI_GYM_PROFILES", f"{folder}{os.pathsep}{folder / 'profils'}")
+    with pytest.raises(ProfileError, match=r"MEI_GYM_PROFILES names .*profils', and there is no such folder"):
+        devices()
+
+
+def test_a_measured_device_without_a_card_is_told_what_users_would_need(folder: Path) -> None:
+    write(folder, [slow(GOOD_ROW)])
+    with pytest.raises(ProfileError, match=r"'bench' was measured but has no card; .* needs devices/bench.json"):
+        load_card("bench")
+
+
+def test_a_card_in_another_unit_is_refused(folder: Path) -> None:
+    (folder / "devices").mkdir()
+    card = (load.DATA / "devices" / "phone.json").read_text()
+    (folder / "devices" / "phone.json").write_text(card.replace('"unit": "W"', '"unit": "mW"', 1))
+    with pytest.raises(ProfileError, match=r"^phone.json: device card phone: \w+ is in 'mW', expected 'W'$"):
+        load_card("phone")
 
 
 def test_a_folder_of_ones_own_adds_devices_and_models(folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from math import isnan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,3 +64,46 @@ def test_the_pooled_error_of_a_device_lies_between_those_of_its_models() -> None
     medians = [row.median for row in rows if row.model != ANY]
     pooled = next(row.median for row in rows if row.model == ANY)
     assert np.min(medians) < pooled < np.max(medians)
+
+
+def readme_rows(mark: str) -> list[list[str]]:
+    """The cells of the table that the README has between two marks, its head left out."""
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    part = text.partition(f"<!-- {mark} -->")[2].partition(f"<!-- end of {mark} -->")[0]
+    lines = [line for line in part.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def as_printed(pair: str, *ratios: float) -> bool:
+    """Whether a cell `median / 95th percentile` is these ratios in per cent, to the digits that it has."""
+    printed = pair.split(" / ")
+    return all(
+        abs(float(text) - 100.0 * ratio) <= 0.5001 * 10.0 ** -len(text.partition(".")[2])
+        for text, ratio in zip(printed, ratios, strict=True)
+    )
+
+
+def test_the_tiers_of_the_readme_are_those_of_the_command() -> None:
+    printed, rows = readme_rows("tiers"), tier_rows()
+    assert len(printed) == len(GOALS)
+    for cells, prefill, decode in zip(printed, rows[::2], rows[1::2], strict=True):
+        assert as_printed(cells[3], prefill.typical_median, prefill.typical_p95), cells
+        assert as_printed(cells[4], decode.typical_median, decode.typical_p95), cells
+        goal, reached = cells[5].split(": ")
+        assert as_printed(goal, prefill.goal_median, prefill.goal_p95)
+        counts = re.fullmatch(r"(\d+)(?: of (\d+))?, (\d+) of (\d+) \D+", reached)
+        assert counts is not None, reached
+        told = [int(count) if count else None for count in counts.groups()]
+        assert told == [prefill.reached, prefill.of if told[1] is not None else None, decode.reached, decode.of]
+
+
+def test_the_errors_of_the_readme_are_those_of_the_command() -> None:
+    known = {(row.tier, row.device, row.model, row.phase): row for row in error_rows() if row.regime == ALL}
+    printed = readme_rows("error table")
+    assert len(printed) == sum(key[0] == INTERPOLATED and key[3] == "decode" for key in known)
+    for device, model, *cells in printed:
+        for phase, (error, twice, left_out) in (("prefill", cells[:3]), ("decode", cells[3:])):
+            row, lent = (known[tier, device, model, phase] for tier in (INTERPOLATED, UNSEEN))
+            assert as_printed(error, row.median, row.p95), (device, model, phase)
+            assert as_printed(twice, row.noise_median, row.noise_p95), (device, model, phase)
+            assert as_printed(left_out, lent.median, lent.p95), (device, model, phase)
