@@ -114,10 +114,11 @@ class StepEngine:
         return StepRow(*work, forward.median_s, *whole, saved, peak, mode)
 
     def _prepared(self, work: Work, blocks: int) -> Step:
-        chain = self.chain[:blocks]
-        for part in _parts(chain):
-            part.grad = None  # an earlier graph's gradient must not be freed while another is captured
-            part.requires_grad_(work.method == "full")
+        learns = work.method == "full"
+        chain = [  # leaves of their own: one that an earlier graph knows cannot be captured again
+            BlockWeights._make(None if part is None else part.detach().requires_grad_(learns) for part in weights)
+            for weights in self.chain[:blocks]
+        ]
         factors: list[Factors] = [{} for _ in chain]
         if work.rank:
             factors = [

@@ -170,3 +170,13 @@ def test_a_step_moves_what_is_trained_and_nothing_else():
 def test_what_cannot_be_measured_is_refused_in_one_sentence(tmp_path, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         measure_adaptation(tmp_path, progress=False, **options)
+
+
+def test_every_step_trains_leaves_of_its_own_over_the_same_weights():
+    engine = adaptation_steps.StepEngine(TINY, "cpu", 0, 0.0)
+    first, second = (engine._prepared(Work("full", "weights", 0, 1, 8), 1) for _ in range(2))
+    for one, other, own in zip(first.trained, second.trained, adaptation_steps._parts(engine.chain), strict=True):
+        assert one is not other
+        assert one.data_ptr() == other.data_ptr() == own.data_ptr()
+        assert one.requires_grad
+        assert not own.requires_grad
