@@ -244,6 +244,9 @@ def step_ratio(
     windows = {"batch": float(batch), "tokens": float(tokens)}
     wanted = {"method": method, **windows, **({"targets": targets} if targets else {}), "rank": float(rank)}
     step, inference = table.rows(**wanted), table.rows(method="inference", **windows)
+    if len(step["step_s"]) > 1:
+        there = ", ".join(np.unique(step["targets"]))
+        raise ProfileError(f"{method} was measured with several targets on {device}; name one of {there}")
     if step["mode"][0] != inference["mode"][0]:
         raise ProfileError(
             f"the step {method!r} of {batch} x {tokens} tokens on {device} was timed in mode {step['mode'][0]}, its "

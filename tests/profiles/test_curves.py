@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,25 @@ from mei_gym.profiles.load import DATA, ProfileError
 
 MODEL = "SmolLM2-135M"
 TUNED = ("exit_tuned", "tuned lens", 24)
+
+
+def change_line(table: Path, change: Callable[[str], str]) -> None:
+    """Change lines of a table, and its JSON's hash with it."""
+    table.write_text("".join(change(line) for line in table.read_text().splitlines(keepends=True)))
+    say(table.with_suffix(".json"), csv_sha256=hashlib.sha256(table.read_bytes()).hexdigest())
+
+
+def change_cell(table: Path, column: int, value: str) -> None:
+    """Change a cell of a table's first row."""
+    first = table.read_text().splitlines(keepends=True)[1]
+    cells = first.rstrip("\n").split(",")
+    cells[column] = value
+    change_line(table, lambda line: ",".join(cells) + "\n" if line == first else line)
+
+
+def say(card: Path, **changed: object) -> None:
+    """Change what a table's JSON says."""
+    card.write_text(json.dumps(json.loads(card.read_text()) | changed))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -95,14 +115,30 @@ def test_federated_rounds_lower_the_loss_and_noisy_clients_lower_it_less() -> No
 
 
 @pytest.mark.parametrize("device", step_devices(MODEL))
-def test_a_training_step_costs_two_to_five_forward_passes(device: str) -> None:
+def test_a_training_step_costs_two_to_five_forward_passes_and_more_of_few_tokens(device: str) -> None:
     for step in (("lora", 4, 256, "qv", 8), ("full", 4, 256), ("zeroth", 4, 256, "weights")):
         assert 1.9 < step_ratio(device, MODEL, *step) < 5.0
+    for batch, tokens in ((1, 64), (16, 64), (1, 256)):
+        assert 1.9 < step_ratio(device, MODEL, "full", batch, tokens) < 5.0
 
 
-def test_a_step_launched_kernel_by_kernel_has_no_ratio_to_a_graph() -> None:
+def test_a_step_launched_kernel_by_kernel_has_no_ratio_to_a_graph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "adaptation" / "h100-sxm" / "smollm2-135m.csv"
+    shutil.copytree(DATA / "adaptation" / "h100-sxm", table.parent)
+    change_line(
+        table, lambda line: line.replace(",graph", ",eager") if line.startswith("full,weights,0,1,64,") else line
+    )
+    monkeypatch.setenv("MEI_GYM_PROFILES", str(tmp_path))
+    assert step_ratio("h100-sxm", MODEL, "full", 4, 256) > 1.0
     with pytest.raises(ProfileError, match="was timed in mode eager, its forward pass in mode graph"):
         step_ratio("h100-sxm", MODEL, "full", 1, 64)
+
+
+def test_one_of_several_targets_is_never_picked_silently() -> None:
+    with pytest.raises(ProfileError, match="several targets on h100-sxm; name one of all, qv"):
+        step_ratio("h100-sxm", MODEL, "lora", 4, 256, rank=8)
 
 
 def test_what_was_not_measured_is_refused_with_what_was() -> None:
