@@ -59,15 +59,21 @@ class Curves:
 
 
 def curve_models(kind: str) -> list[str]:
-    """Slugs of the models of which a kind of curve was measured, trials left out."""
+    """Slugs of the models of which a kind of curve was measured, trials and unfinished tables left out."""
     paths = [path for folder in folders() for path in (folder / kind).glob("*.json")]
-    return sorted({path.stem for path in paths if not checked_json(path).get("quick")})
+    return sorted({path.stem for path in paths if _whole(checked_json(path))})
+
+
+def _whole(card: dict[str, Any]) -> bool:
+    """Whether a table is neither a trial nor broken off by a budget: between few cuts a curve would be made up."""
+    return not card.get("quick") and card.get("complete", True)
 
 
 def load_curves(kind: str, model: str) -> Curves:
     """The table of a kind and model, checked against its hash and for numbers that no measurement gives.
 
-    The last folder's wins, but a trial (`measure --quick`) is never read: it has few settings.
+    The last folder's wins, but a trial (`measure --quick`) is never read, nor what a budget stopped: they have few
+    settings.
     """
     if kind not in KINDS:
         raise ProfileError(f"no kind of curve {kind!r}{nearest(kind, list(KINDS))}")
@@ -76,23 +82,29 @@ def load_curves(kind: str, model: str) -> Curves:
         csv_path, json_path = (folder / kind / f"{slug}.{ending}" for ending in ("csv", "json"))
         if csv_path.is_file() and json_path.is_file():
             table = _loaded(kind, KINDS[kind], csv_path, json_path, csv_path.stat().st_mtime_ns)
-            if not table.card.get("quick"):
+            if _whole(table.card):
                 return table
     raise ProfileError(f"no {kind} of model {model!r}{nearest(slug, curve_models(kind))}")
 
 
 def step_devices(model: str) -> list[str]:
-    """Slugs of the devices on which a model's training steps were timed."""
-    return sorted({path.parent.name for f in folders() for path in f.glob(f"adaptation/*/{slug_of(model)}.json")})
+    """Slugs of the devices on which a model's training steps were timed, trials left out."""
+    return sorted({path.parent.name for path in _step_cards("*", model)})
 
 
 def load_steps(device: str, model: str) -> Curves:
-    """The table of a model's training steps on a device, checked likewise."""
-    paths = [folder / "adaptation" / device / f"{slug_of(model)}.csv" for folder in reversed(folders())]
-    found = next((path for path in paths if path.is_file() and path.with_suffix(".json").is_file()), None)
-    if found is None:
+    """The table of a model's training steps on a device, checked likewise; no trial."""
+    if device not in step_devices(model):
         raise ProfileError(f"no training steps of model {model!r} on {device!r}{nearest(device, step_devices(model))}")
-    return _loaded("training steps", STEPS, found, found.with_suffix(".json"), found.stat().st_mtime_ns)
+    card = _step_cards(device, model)[-1]
+    table = card.with_suffix(".csv")
+    return _loaded("training steps", STEPS, table, card, table.stat().st_mtime_ns)
+
+
+def _step_cards(device: str, model: str) -> list[Path]:
+    """The JSON files of a model's training steps, the last folder's last."""
+    paths = [path for f in folders() for path in sorted(f.glob(f"adaptation/{device}/{slug_of(model)}.json"))]
+    return [path for path in paths if path.with_suffix(".csv").is_file() and not checked_json(path).get("quick")]
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import nan
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -50,7 +49,7 @@ def curve_rows() -> list[CurveRow]:
 
 
 def _models_with_steps() -> list[str]:
-    return sorted({path.stem for folder in folders() for path in Path(folder).glob("adaptation/*/*.json")})
+    return sorted({path.stem for folder in folders() for path in folder.glob("adaptation/*/*.json")})
 
 
 def _curve_row(kind: str, table: Curves, device: str = "") -> CurveRow:

@@ -29,6 +29,7 @@ from mei_gym.profiles.curves import (
     step_devices,
     step_ratio,
 )
+from mei_gym.profiles.listing import curve_rows
 from mei_gym.profiles.load import DATA, ProfileError
 
 MODEL = "SmolLM2-135M"
@@ -183,14 +184,30 @@ def test_a_number_that_no_measurement_gives_is_refused(
         load_steps("h100-sxm", MODEL) if "/" in kind else load_curves(kind, MODEL)
 
 
-def test_a_trial_in_a_folder_of_ones_own_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("said", [{"quick": True}, {"complete": False}])
+def test_a_trial_or_unfinished_table_of_ones_own_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: dict[str, bool]
+) -> None:
     shutil.copytree(DATA / "leakage", tmp_path / "leakage")
-    card = tmp_path / "leakage" / "smollm2-135m.json"
+    table = tmp_path / "leakage" / "smollm2-135m.csv"
     monkeypatch.setenv("MEI_GYM_PROFILES", str(tmp_path))
-    assert load_curves("leakage", MODEL).path.parent.parent == tmp_path
-    card.write_text(json.dumps(json.loads(card.read_text()) | {"quick": True}))
-    load_curves.__globals__["_loaded"].cache_clear()
+    assert load_curves("leakage", MODEL).path == table
+    change_line(table, lambda line: line)  # a new time of change
+    say(table.with_suffix(".json"), **said)
     assert load_curves("leakage", MODEL).path.parent.parent == DATA
+
+
+def test_a_trial_of_steps_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for device in ("h100-sxm", "bench"):
+        shutil.copytree(DATA / "adaptation" / "h100-sxm", tmp_path / "adaptation" / device)
+    monkeypatch.setenv("MEI_GYM_PROFILES", str(tmp_path))
+    assert load_steps("h100-sxm", MODEL).path.is_relative_to(tmp_path)
+    for device in ("h100-sxm", "bench"):
+        say(tmp_path / "adaptation" / device / "smollm2-135m.json", quick=True)
+    assert load_steps("h100-sxm", MODEL).path.is_relative_to(DATA)
+    with pytest.raises(ProfileError, match="on 'bench'"):
+        load_steps("bench", MODEL)
+    assert {row.machine for row in curve_rows() if row.kind == "training steps"} == {"h100-sxm", "xeon-amx-1t"}
 
 
 def test_cited_tables_have_sources_and_no_row_twice() -> None:
