@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+LORA_TARGETS = ("qv", "all")
+
 
 class Architecture(NamedTuple):
     """The sizes of a decoder-only transformer."""
@@ -49,11 +51,23 @@ class Architecture(NamedTuple):
         return self.kv_heads * self.head_size
 
     @property
+    def matrix_sizes(self) -> dict[str, tuple[int, int]]:
+        """Inputs and outputs of a block's matrices; gate only where there is one."""
+        h, f = self.hidden_size, self.mlp_size
+        attention = {"query": (h, self.attention_width), "key": (h, self.kv_width), "value": (h, self.kv_width)}
+        gate = {"gate": (h, f)} if self.gated else {}
+        return {**attention, "output": (self.attention_width, h), **gate, "up": (h, f), "down": (f, h)}
+
+    @property
     def block_matrix_weights(self) -> int:
-        """Weights of a block's matrices: query, key, value, output, gate (where there is one), up, down."""
-        attention = self.hidden_size * (self.attention_width + 2 * self.kv_width)
-        output = self.attention_width * self.hidden_size
-        return attention + output + (3 if self.gated else 2) * self.hidden_size * self.mlp_size
+        """Weights of a block's matrices."""
+        return sum(inputs * outputs for inputs, outputs in self.matrix_sizes.values())
+
+    def adapted(self, targets: str) -> tuple[str, ...]:
+        """Matrices of a block that LoRA of `targets` adapts: query and value (qv), or all."""
+        if targets not in LORA_TARGETS:
+            raise ValueError(f"no LoRA targets {targets!r}; there are {' and '.join(LORA_TARGETS)}")
+        return ("query", "value") if targets == "qv" else tuple(self.matrix_sizes)
 
     @property
     def block_weights(self) -> int:

@@ -1,7 +1,7 @@
 """Sizes, work and memory of adapting a model: what an adapter weighs, what a training step costs over a forward pass.
 
     adapter       parameters of one block
-    LoRA          r sum(inputs + outputs) over the adapted matrices: query and value, or all seven
+    LoRA          r sum(inputs + outputs) over the adapted matrices: query and value, or all
     prefix        2 p G d: keys and values of p learnt tokens (as a cache holds them, with the model's own key heads)
     bottleneck    2 (2 h m + m + h): two two-layer adapters of width m, after attention and after the MLP
 
@@ -19,31 +19,12 @@ from __future__ import annotations
 
 from mei_gym.architectures import Architecture
 
-TARGETS = {"qv": ("query", "value"), "all": ("query", "key", "value", "output", "gate", "up", "down")}
 METHODS = ("inference", "lora", "full", "zeroth")
 
 
-def matrix_sizes(card: Architecture) -> dict[str, tuple[int, int]]:
-    """Inputs and outputs of the seven matrices of a block."""
-    h, f = card.hidden_size, card.mlp_size
-    attention, kv = card.attention_width, card.kv_width
-    return {
-        "query": (h, attention),
-        "key": (h, kv),
-        "value": (h, kv),
-        "output": (attention, h),
-        "gate": (h, f),
-        "up": (h, f),
-        "down": (f, h),
-    }
-
-
 def lora_weights(card: Architecture, rank: int, targets: str = "qv") -> int:
-    """Parameters of LoRA factors on all blocks; targets: qv, or all seven matrices."""
-    if targets not in TARGETS:
-        raise ValueError(f"no LoRA targets {targets!r}; there are {' and '.join(TARGETS)}")
-    sizes = matrix_sizes(card)
-    return card.layers * rank * sum(sum(sizes[name]) for name in TARGETS[targets])
+    """Parameters of LoRA factors on all blocks; targets: qv, or all of a block's matrices."""
+    return card.layers * rank * sum(sum(card.matrix_sizes[name]) for name in card.adapted(targets))
 
 
 def prefix_weights(card: Architecture, length: int) -> int:
@@ -98,14 +79,15 @@ def saved_bytes(
     """Bytes that one block keeps from forward to backward pass; without a backward pass none.
 
     Kept a token: both norms' inputs (2 h), rotated queries, keys, values and attention's output (2 H d + 2 G d), gate,
-    up and the gated half (3 f). A matrix that learns keeps its input too: the norms' outputs (h each), the gated
-    product (f); a low-rank one its r values besides. Attention's row sums, 4 bytes a head, and the norms' are 32-bit.
+    up and the gated half (3 f; without a gate up alone). A matrix that learns keeps its input too: the norms' outputs
+    (h each), the gated product (f); a low-rank one its r values besides. Attention's row sums, 4 bytes a head, and the
+    norms' are 32-bit.
     """
     if method in ("inference", "zeroth"):
         return 0.0
-    learns = TARGETS["all"] if method == "full" else TARGETS[targets]
+    learns = card.adapted("all" if method == "full" else targets)
     h, f = card.hidden_size, card.mlp_size
-    values = 2 * h + 2 * (card.attention_width + card.kv_width) + 3 * f
+    values = 2 * h + 2 * (card.attention_width + card.kv_width) + (3 if card.gated else 1) * f
     values += h * bool({"query", "key", "value"} & {*learns}) + h * bool({"gate", "up"} & {*learns})
     values += f * ("down" in learns)
     if method == "lora":

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mei_gym.architectures import ARCHITECTURES
+from mei_gym.architectures import ARCHITECTURES, Architecture
 from mei_gym.measurements.adaptation_steps import measure_adaptation_steps
 from mei_gym.measurements.federated import measure_federated
 from mei_gym.measurements.layers import architecture_named
@@ -51,7 +51,7 @@ def measure_adaptation(
 
     if "steps" in tables:
         named = [name for name in GPU_MODELS if name in ARCHITECTURES] if device == "cuda" else CPU_MODELS
-        cards = [architecture_named(name) for name in models or (CPU_MODELS if quick else named)]
+        cards = [_trainable(architecture_named(name)) for name in models or (CPU_MODELS if quick else named)]
         for card in cards:
             path = measure_adaptation_steps(
                 card, out, device=device, quick=quick, budget_s=budget_left(), seed=seed, progress=progress
@@ -64,3 +64,10 @@ def measure_adaptation(
             progress=progress,
         )  # fmt: skip
     return path
+
+
+def _trainable(card: Architecture) -> Architecture:
+    """The card of a model whose blocks `lora` has; GPT-2's are others."""
+    if not card.gated or card.biased:
+        raise ValueError(f"training steps of {card.name} cannot be timed: its blocks have no gate, or biased norms")
+    return card

@@ -18,24 +18,9 @@ from mei_gym.measurements.blocks import BlockWeights
 if TYPE_CHECKING:
     from torch import Tensor
 
-TARGETS = {"qv": ("query", "value"), "all": ("query", "key", "value", "output", "gate", "up", "down")}
 SCALE = 16.0  # llm.md, section 7: the product is scaled by 16 / r
 
 Factors = dict[str, "tuple[Tensor, Tensor]"]  # of one block: matrix -> (A, B)
-
-
-def matrix_sizes(card: Architecture) -> dict[str, tuple[int, int]]:
-    """Inputs and outputs of the seven matrices of a block."""
-    h, f = card.hidden_size, card.mlp_size
-    return {
-        "query": (h, card.attention_width),
-        "key": (h, card.kv_width),
-        "value": (h, card.kv_width),
-        "output": (card.attention_width, h),
-        "gate": (h, f),
-        "up": (h, f),
-        "down": (f, h),
-    }
 
 
 def random_factors(
@@ -50,9 +35,9 @@ def random_factors(
     """Factors of one block, the same for all clients; B is zero, so that the adapted block is the block."""
     import torch
 
-    sizes, factors = matrix_sizes(card), {}
-    for name in TARGETS[targets]:
-        inputs, outputs = sizes[name]
+    factors: Factors = {}
+    for name in card.adapted(targets):
+        inputs, outputs = card.matrix_sizes[name]
         down = torch.empty((1, rank, inputs), dtype=dtype, device=device)
         down.normal_(0.0, inputs**-0.5, generator=generator)
         up = torch.zeros((clients, outputs, rank), dtype=dtype, device=device)

@@ -35,6 +35,16 @@ def test_adapters_of_query_and_value_weigh_what_is_published(card, rank, megabyt
     assert adapter_bytes(lora_weights(card, rank)) / 1e6 == pytest.approx(megabytes, rel=4e-3)
 
 
+def test_a_block_without_a_gate_has_no_adapter_of_one_and_keeps_less():
+    gpt_2 = ARCHITECTURES["GPT-2"]
+    assert sum(a * b for a, b in gpt_2.matrix_sizes.values()) == gpt_2.block_matrix_weights == 12 * 768**2
+    assert lora_weights(gpt_2, 8, "all") == 12 * 8 * (4 * 2 * 768 + 2 * (768 + 3072))
+    gated = gpt_2._replace(gated=True)
+    assert saved_bytes(gated, 1, 1, "full") - saved_bytes(gpt_2, 1, 1, "full") == 2 * 2.0 * 3072
+    with pytest.raises(ValueError, match="no LoRA targets 'kv'; there are qv and all"):
+        lora_weights(gpt_2, 8, "kv")
+
+
 def test_shared_key_heads_make_the_value_adapter_smaller():
     alike = LLAMA_8B._replace(kv_heads=LLAMA_8B.heads)
     assert lora_weights(alike, 8) - lora_weights(LLAMA_8B, 8) == 32 * 8 * (4096 - 1024)

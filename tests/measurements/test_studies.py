@@ -125,6 +125,7 @@ def test_survival_falls_with_position_and_the_traces_say_the_same(tmp_path, prep
         (["leakage", "--budget", "0"], "a budget of 0.0 s measures nothing"),
         (["acceptance", "--weights", "no.gguf"], "no.gguf"),
         (["adaptation", "--tables", "steps", "--models", "Llama-9"], "Llama-9"),
+        (["adaptation", "--tables", "steps", "--models", "GPT-2"], "training steps of GPT-2 cannot be timed"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_a_sentence(tmp_path, prepared, capsys, words, said):
