@@ -99,6 +99,8 @@ class AcceptanceStudy(Study):
         """Every draft on every corpus."""
         from mei_gym.measurements.acceptance_drafts import drafts
 
+        counts = {name: plan.prompts if name == "wiki" else plan.other_prompts for name in plan.corpora}
+        prompts = {name: self._prompts(name, count) for name, count in counts.items()}  # resumed ones are told, too
         answers: dict[str, Tensor] = {}
         for draft in drafts(self, plan):
             for corpus in plan.corpora:
@@ -107,8 +109,7 @@ class AcceptanceStudy(Study):
                 self.check_time()
                 if corpus not in answers:
                     self.say(f"the whole model answers on {corpus}")
-                    prompts = self._prompts(corpus, plan.prompts if corpus == "wiki" else plan.other_prompts)
-                    answers[corpus] = greedy(self.model, prompts, ANSWER + DRAFTED)
+                    answers[corpus] = greedy(self.model, prompts[corpus], ANSWER + DRAFTED)
                 self.say(f"{draft.name} {draft.amount:g}, {draft.setting}, on {corpus}")
                 self._add(draft, corpus, matches(draft, answers[corpus]))
 

@@ -13,6 +13,7 @@ from mei_gym.measurements import acceptance, leakage, quality, studies  # noqa: 
 from mei_gym.measurements.__main__ import main  # noqa: E402
 from mei_gym.measurements.attackers import Table, nearest, trained  # noqa: E402
 from mei_gym.measurements.model import random_model  # noqa: E402
+from mei_gym.measurements.study import BudgetSpent  # noqa: E402
 
 TINY = Architecture("Tiny-Test", 3, 64, 4, 4, 16, 128, 128, True, False, 1e4, 1e-5)
 QUALITY = quality.QUICK._replace(block_step=2, cut_step=1, rare_step=2, exit_step=2, rare_cut_bits=(2,))
@@ -99,6 +100,27 @@ def test_a_trained_attacker_undoes_a_rotation_that_the_nearest_row_does_not():
     assert truth.tolist() == asked[:, 1:].flatten().tolist()
     unaided, _, _ = nearest(rows, centred=False)(embedding[asked] @ rotation, asked)
     assert unaided.float().mean() < 0.3
+
+
+def test_a_resumed_campaign_tells_the_prompts_of_the_rows_that_it_found(tmp_path, prepared, model, monkeypatch):
+    plan = DRAFTS._replace(exits=(), bits=(8,), dropped=(), corpora=("wiki", "news"))
+    asked = []
+
+    def stopping(study):
+        asked.append(study)
+        if len(asked) == 4:  # the last draft, on news: wiki is done
+            raise BudgetSpent
+
+    def run():
+        return table(acceptance.measure_acceptance(tmp_path, texts=prepared, plan=plan, model=model, progress=False))[1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(acceptance.AcceptanceStudy, "check_time", stopping)
+        assert not run()["complete"]
+    record = run()
+    assert record["complete"]
+    assert record["resumed_rows"] == 3 * 8
+    assert set(record["windows"]) == {"wiki.test.2", "news.test.1"}
 
 
 def test_survival_falls_with_position_and_the_traces_say_the_same(tmp_path, prepared, model):
