@@ -150,7 +150,7 @@ class LayersCampaign:
 
     def _gpu_points(self) -> list[Point]:
         if self.precision in quantised.QUANTISED:
-            return quantised_points(self.seed, LONGEST_QUANTISED[self.precision])
+            return quantised_points(self.seed, LONGEST_QUANTISED[self.precision], self.quick)
         if self.point_set == "core" and not self.quick:
             return core_points(self.seed)
         return gpu_points(self.seed, self.quick)
@@ -275,17 +275,23 @@ class LayersCampaign:
         if not self.record.noted("idle"):
             self.record.note("idle", power_w=round(self.meter.idle(), 2))
         done = [note["point"] for note in self.record.noted("power")]
-        if self.precision in quantised.QUANTISED:
-            points = QUANTISED_POWER_POINTS
-        else:
-            points = POWER_POINTS[:1] if self.quick else CORE_POWER_POINTS if self.point_set == "core" else POWER_POINTS
-        for point in within_positions(points, self.card):
+        for point in within_positions(self._power_points(), self.card):
             key = [point.phase, point.tokens, point.batch, point.context_tokens]
-            if key in done or (deadline is not None and time.monotonic() > deadline):
+            if key in done:
+                continue
+            if deadline is not None and time.monotonic() > deadline:
+                self.stopped_with += 1
                 continue
             self._say(f"power {key}")
             self.record.note("power", point=key, **self._loaded(point))
         self._say("", end="\n")
+
+    def _power_points(self) -> list[Point]:
+        if self.quick:
+            return POWER_POINTS[:1]
+        if self.precision in quantised.QUANTISED:
+            return QUANTISED_POWER_POINTS
+        return CORE_POWER_POINTS if self.point_set == "core" else POWER_POINTS
 
     def _loaded(self, point: Point) -> dict[str, float]:
         if self.device == "cpu":

@@ -133,8 +133,10 @@ def within_positions(points: list[Point], card: Architecture) -> list[Point]:
     return [p for p in points if not most or p.phase in ends or p.chunk_context + p.context_tokens + p.tokens <= most]
 
 
-def quantised_points(seed: int, longest: int = 1024) -> list[Point]:
+def quantised_points(seed: int, longest: int = 1024, quick: bool = False) -> list[Point]:
     """Points of a block with packed weights: what differs from 16 bits, not all of it again."""
+    if quick:
+        return [p for p in _quick(seed) if p.phase in ("prefill", "decode") and not (p.tokens > 1 and p.context_tokens)]
     tokens = tuple(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096) if n <= longest)
     prefill = [Point("prefill", "knot", n) for n in tokens]
     decode = [Point("decode", "knot", 1, b, c) for b in (1, 2, 4, 8, 16, 32, 64) for c in (256, 1024, 4096)]

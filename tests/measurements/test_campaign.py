@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mei_gym.architectures import ARCHITECTURES, Architecture  # noqa: E402
-from mei_gym.measurements import ceilings, clock, cpu, layers, loading, points  # noqa: E402
+from mei_gym.measurements import ceilings, clock, cpu, layers, loading, points, power  # noqa: E402
 from mei_gym.measurements.__main__ import main  # noqa: E402
 from mei_gym.measurements.floor import Ceilings  # noqa: E402
 from mei_gym.measurements.layers import measure_layers  # noqa: E402
@@ -73,6 +73,39 @@ def test_a_spent_budget_leaves_a_usable_profile_and_goes_on_later(tmp_path):
     assert (card["rows"], card["not_measured"]["left_by_budget"]) == (0, len(layers.cpu_points(0, True)))
     path = measured(tmp_path)
     assert json.loads(path.with_suffix(".json").read_text())["not_measured"]["left_by_budget"] == 0
+
+
+def test_a_budget_that_ends_before_the_power_is_measured_keeps_what_is_there(tmp_path, monkeypatch):
+    class Meter:
+        scope = "invented"
+
+        def idle(self):
+            return 1.0
+
+        def loaded(self, run):
+            return {"power_w": 2.0, "sustained_s": 1e-3}
+
+    monkeypatch.setattr(power, "cpu_meter", lambda: (Meter(), ""))
+    measure_points = layers.LayersCampaign._measure_point
+    ends = []
+
+    def last_point_ends_the_budget(self, point):
+        measure_points(self, point)
+        if all(self._measured(p) for p in self.points):
+            ends.append(1e9)
+
+    monkeypatch.setattr(layers.LayersCampaign, "_measure_point", last_point_ends_the_budget)
+    with monkeypatch.context() as patch:
+        patch.setattr(layers.time, "monotonic", lambda: sum(ends))
+        path = measured(tmp_path, budget_s=60.0)
+    stopped = json.loads(path.with_suffix(".json").read_text())
+    assert (stopped["rows"], stopped["power"]["points"]) == (len(layers.cpu_points(0, True)), [])
+    assert stopped["not_measured"]["left_by_budget"] == 1
+    measured(tmp_path)
+    whole = json.loads(path.with_suffix(".json").read_text())
+    assert len(whole["power"]["points"]) == 1
+    assert whole["not_measured"]["left_by_budget"] == 0
+    assert len(ends) == 1  # no point was measured again
 
 
 def test_rows_below_the_physical_floor_are_reported_and_not_written(tmp_path, monkeypatch):

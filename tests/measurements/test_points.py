@@ -81,3 +81,10 @@ def test_held_out_points_of_packed_weights_are_no_knots():
         assert not knots & {p._replace(role="") for p in points if p.role == "heldout"}
         assert sum(p.role == "heldout" for p in points) == 12
         assert len(points) == len(set(points))
+
+
+def test_a_trial_of_packed_weights_is_a_trial():
+    points = quantised_points(0, quick=True)
+    assert len(points) < 0.25 * len(quantised_points(0))
+    assert {p.phase for p in points} == {"prefill", "decode"}
+    assert {p.role for p in points} == {"knot", "heldout", "repeat"}
