@@ -36,6 +36,8 @@ def load_times(
     for size in sorted({*sizes, int(block_bytes)}):
         if disk["filesystem"] in IN_MEMORY:
             disk["what"] = "not measured: temporary files lie in memory here"
+        elif not hasattr(os, "posix_fadvise"):
+            disk["what"] = "not measured: this system cannot be told to drop a file from its cache"
         else:
             times, disk["cache"] = _disk_times(size, folder)
             rows.append(_row("disk_to_ram", size, times))
@@ -93,6 +95,8 @@ def _disk_times(size: int, folder: Path) -> tuple[list[float], str]:
 
 def _said_of_cache(file: int, offset: int) -> str:
     """Whether the page cache still holds a page of a file; the try may itself fetch it."""
+    if not hasattr(os, "RWF_NOWAIT"):
+        return "dropped before each read; not checked: this system has no read that does not wait"
     try:
         os.preadv(file, [bytearray(4096)], offset, os.RWF_NOWAIT)
     except BlockingIOError:

@@ -37,6 +37,18 @@ def test_memory_is_not_told_as_a_disk(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "not measured" in disk["what"]
 
 
+def test_a_system_that_keeps_its_cache_is_told_as_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "filesystem", lambda folder: "unknown")
+    monkeypatch.delattr(os, "RWF_NOWAIT")
+    rows, disk = load_times(MIB, False, tmp_path, ())
+    assert [row["path"] for row in rows] == ["disk_to_ram"]
+    assert "not checked" in disk["cache"]
+    monkeypatch.delattr(os, "posix_fadvise")
+    rows, disk = load_times(MIB, False, tmp_path, ())
+    assert rows == []
+    assert "not measured" in disk["what"]
+
+
 @pytest.mark.parametrize(
     ("folder", "kind"), [("/scratch/x", "tmpfs"), ("/scratch/disk/y", "xfs"), ("/scratchy", "ext4"), ("/", "ext4")]
 )
