@@ -81,7 +81,7 @@ def load_curves(kind: str, model: str) -> Curves:
     for folder in reversed(folders()) if slug in curve_models(kind) else ():
         csv_path, json_path = (folder / kind / f"{slug}.{ending}" for ending in ("csv", "json"))
         if csv_path.is_file() and json_path.is_file():
-            table = _loaded(kind, KINDS[kind], csv_path, json_path, csv_path.stat().st_mtime_ns)
+            table = _loaded(kind, KINDS[kind], csv_path, json_path, *_changed(csv_path, json_path))
             if _whole(table.card):
                 return table
     raise ProfileError(f"no {kind} of model {model!r}{nearest(slug, curve_models(kind))}")
@@ -98,7 +98,7 @@ def load_steps(device: str, model: str) -> Curves:
         raise ProfileError(f"no training steps of model {model!r} on {device!r}{nearest(device, step_devices(model))}")
     card = _step_cards(device, model)[-1]
     table = card.with_suffix(".csv")
-    return _loaded("training steps", STEPS, table, card, table.stat().st_mtime_ns)
+    return _loaded("training steps", STEPS, table, card, *_changed(table, card))
 
 
 def _step_cards(device: str, model: str) -> list[Path]:
@@ -107,8 +107,13 @@ def _step_cards(device: str, model: str) -> list[Path]:
     return [path for path in paths if path.with_suffix(".csv").is_file() and not checked_json(path).get("quick")]
 
 
+def _changed(*paths: Path) -> tuple[int, ...]:
+    """When each file was last written: what was read of it before holds no longer."""
+    return tuple(path.stat().st_mtime_ns for path in paths)
+
+
 @cache
-def _loaded(kind: str, form: Kind, csv_path: Path, json_path: Path, changed_ns: int) -> Curves:
+def _loaded(kind: str, form: Kind, csv_path: Path, json_path: Path, *_changed_ns: int) -> Curves:
     card, content = checked_json(json_path), file_content(csv_path)
     digest = hashlib.sha256(content).hexdigest()
     if digest != card.get("csv_sha256"):
