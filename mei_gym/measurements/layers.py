@@ -123,7 +123,7 @@ class LayersCampaign:
         )
 
         self.card, self.device, self.progress, self.seed, self.quick = card, device, progress, seed, quick
-        self.load_before = machine.load_average()
+        self.started, self.load_before = time.monotonic(), machine.load_average()
         self.stopped_with, self.ceilings_left = 0, CEILINGS_AGAIN
         real = _real_weights(card, device, weights)
         self.weights_name = f"real: {real.sha256}" if real else "random"

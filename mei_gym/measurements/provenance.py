@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ def provenance(campaign: LayersCampaign) -> dict[str, Any]:
         "command": machine.command_line(),
         "seed": campaign.seed,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - campaign.started, 1),
+        "resumed_rows": record.resumed,
         "machine": {
             "cpu": machine.cpu_information(),
             "gpu": campaign.described["name"] if campaign.device == "cuda" else None,

@@ -32,6 +32,9 @@ def test_a_campaign_writes_a_profile_that_the_loader_accepts(tmp_path, monkeypat
     path = measured(tmp_path)
     monkeypatch.setenv("MEI_GYM_PROFILES", str(tmp_path))
     profile = load_profile(path.parent.name, "Tiny-Test")
+    said = json.loads(path.with_suffix(".json").read_text())
+    assert said["seconds"] > 0.0
+    assert said["resumed_rows"] == 0
     phases = {str(phase) for phase in profile.columns["phase"]}
     assert phases == {"prefill", "decode", "head", "embedding"}
     assert {str(role) for role in profile.columns["role"]} == {"knot", "heldout", "repeat"}
