@@ -22,7 +22,7 @@ from mei_gym.measurements.study import BudgetSpent, Study
 if TYPE_CHECKING:
     from torch import Tensor
 
-OFTEN, RARE = 100, 5  # times in the attacker's training text
+OFTEN, RARE = 100, 5  # times in the training text: so many and more, once up to so many
 
 
 class LeakageRow(NamedTuple):
@@ -33,7 +33,7 @@ class LeakageRow(NamedTuple):
     cut: int
     amount: float  # bits, or noise / rms; 16 bits: none
     corpus: str
-    seen: str  # which tokens: all, never seen in training, rare (1-5 times) or often (100 and more)
+    seen: str  # which tokens, by times in the whole training text, whatever the budget: all, never, rare, often
     trained_tokens: int
     tokens: int
     top1: float

@@ -115,7 +115,7 @@ def same_blocks(device: str, model: str) -> frozenset[str]:
 
 
 def _common_roofline(anchors: list[Anchor]) -> Roofline:
-    """One roofline for all knots of blocks, each model with the same weight however many knots it has."""
+    """One roofline for all knots of blocks together: a model with twice the knots weighs twice."""
     parts = [anchor.profile.rows(phase, "knot") for anchor in anchors for phase in ("prefill", "decode")]
     return fit_roofline(*(np.concatenate([part[name] for part in parts]) for name in ("flops", "bytes", "time_s")))
 
