@@ -2,6 +2,7 @@
 
     error = |predicted / measured - 1|         noise = |repeat / knot - 1| on `repeat` rows
 
+    measured point   of `repeat` rows: knots measured again later, whatever was done to the knot meanwhile
     interpolated     of `heldout` rows, which no fit has seen
     in sample        of rows that were fitted to: what earlier context adds to a chunk (one ratio fitted), power (three)
     unseen model     of all rows of a model, predicted from the device's other models alone, those with blocks of the
@@ -41,6 +42,7 @@ from mei_gym.profiles.tables import (
     ERRORS_FILE,
     IN_SAMPLE,
     INTERPOLATED,
+    MEASURED,
     UNSEEN,
     ErrorRow,
     errors_text,
@@ -87,6 +89,8 @@ def error_rows_of(device: str, model: str) -> list[ErrorRow]:
             )
             lower = upper
         rows.append(_row(tier, device, profile.card.model, phase, ALL, errors, noise))
+        at_knots = np.abs(_predicted(costs, profile, phase, again) / again["time_s"] - 1.0)
+        rows.append(_row(MEASURED, device, profile.card.model, phase, ALL, at_knots, NOTHING))
     rows.append(_row(IN_SAMPLE, device, profile.card.model, "power", ALL, _power_errors(device, profile), NOTHING))
     return [row for row in rows if row.points or row.noise_points]
 

@@ -30,16 +30,18 @@ from mei_gym.profiles.load import (
 ERRORS_FILE = "errors.csv"
 ALL = "all"  # the regime that holds every held-out row of a phase
 ANY = "any"  # the model of a row that holds all models
-INTERPOLATED, IN_SAMPLE, UNSEEN, DERIVED = "interpolated", "in sample", "unseen model", "derived device"
+MEASURED, INTERPOLATED, IN_SAMPLE = "measured point", "interpolated", "in sample"
+UNSEEN, DERIVED = "unseen model", "derived device"
 
 
 class ErrorRow(NamedTuple):
     """Error of a device, model, phase and regime, by tier; ratios, not per cent. NaN where nothing was measured.
 
-    The noise of a profile is its tier "measured point": a knot is returned as measured, and is so far from itself.
+    The noise is how far a knot lies from itself, measured again; the tier "measured point" adds what was done to the
+    knot to make the times monotone.
     """
 
-    tier: str  # interpolated, in sample, unseen model or derived device
+    tier: str  # measured point, interpolated, in sample, unseen model or derived device
     device: str
     model: str  # any: of all models pooled
     phase: str

@@ -1,7 +1,7 @@
 """Error bars of predictions by tier, beside what the project set out to reach.
 
     tier              a prediction ...                                              error taken from
-    measured point    at a knot, returned as measured                               the knot, measured again later
+    measured point    at a knot, as measured or moved to make the times monotone    the knot, measured again later
     interpolated      of a measured model on a measured device                      held-out rows of that profile
     unseen model      of another model on a measured device (profiles/unseen.py)    models left out one by one, pooled
     derived device    on a device known by its data sheet (profiles/published.py)   published rates, devices left out
@@ -18,9 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mei_gym.profiles.load import ProfileError, architecture_of, load_card, models, slug_of
-from mei_gym.profiles.tables import ALL, ANY, DERIVED, INTERPOLATED, UNSEEN, ErrorRow, error_rows
+from mei_gym.profiles.tables import ALL, ANY, DERIVED, INTERPOLATED, MEASURED, UNSEEN, ErrorRow, error_rows
 
-MEASURED = "measured point"
 GOALS = {MEASURED: (0.03, 0.10), INTERPOLATED: (0.03, 0.10), UNSEEN: (0.05, 0.15), DERIVED: (0.10, 0.25)}
 PHASES = ("prefill", "decode")
 
@@ -82,12 +81,6 @@ def prediction_error(device: str, model: str, phase: str = "decode") -> Predicti
 
 
 def _errors_of_tier(rows: list[ErrorRow], tier: str) -> list[PredictionError]:
-    if tier == MEASURED:
-        return [
-            PredictionError(tier, row.noise_median, row.noise_p95, row.noise_points)
-            for row in rows
-            if row.tier == INTERPOLATED and row.noise_points
-        ]
     lone = [row for row in rows if row.tier == tier and (row.model == ANY) == (tier == DERIVED)]
     return [PredictionError(tier, row.median, row.p95, row.points) for row in lone if row.points]
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mei_gym.profiles.load import ProfileError
-from mei_gym.profiles.tables import ALL, ANY, DERIVED, INTERPOLATED, UNSEEN, error_rows
-from mei_gym.profiles.tiers import GOALS, MEASURED, prediction_error, tier_rows
+from mei_gym.profiles.fit import fit
+from mei_gym.profiles.load import ProfileError, load_profile
+from mei_gym.profiles.tables import ALL, ANY, DERIVED, INTERPOLATED, MEASURED, UNSEEN, error_rows
+from mei_gym.profiles.tiers import GOALS, prediction_error, tier_rows
 
 
 def test_there_is_a_row_for_each_tier_and_phase() -> None:
@@ -21,6 +22,23 @@ def test_there_is_a_row_for_each_tier_and_phase() -> None:
 def test_errors_grow_from_measured_points_to_derived_devices() -> None:
     typical = {row.tier: row.typical_median for row in tier_rows() if row.phase == "decode"}
     assert typical[MEASURED] < typical[INTERPOLATED] < typical[UNSEEN] < typical[DERIVED]
+
+
+def test_a_knot_that_was_moved_is_off_by_its_move_where_it_is_measured_again() -> None:
+    device, model = "xeon-amx-1t", "TinyLlama-1.1B"  # the widest moves of a prompt's knots that were repeated
+    profile, known = load_profile(device, model), fit(device, model).prefill
+    again = profile.rows("prefill", "repeat")
+    off = [
+        abs(known.time_s[known.tokens == m][0] / t - 1.0) for m, t in zip(again["tokens"], again["time_s"], strict=True)
+    ]
+    row = next(
+        row
+        for row in error_rows()
+        if (row.tier, row.device, row.model, row.phase) == (MEASURED, device, model, "prefill")
+    )
+    assert row.points == len(off)
+    assert row.p95 == pytest.approx(np.percentile(off, 95), abs=1e-5)
+    assert row.p95 > 0.1
 
 
 def test_a_tier_counts_the_profiles_that_reach_both_goals() -> None:
