@@ -23,6 +23,7 @@ from mei_gym.chance import episode_key, uniform
 from mei_gym.compiled import scalar
 from mei_gym.envs.task import Task
 from mei_gym.packed import PLAIN, Pack
+from mei_gym.profiles.remembered import remembering
 from mei_gym.scenarios.laws import ends
 from mei_gym.scenarios.resolve import of_episode, with_value
 
@@ -119,11 +120,14 @@ class Lanes:
         if threads < 1:
             raise ValueError(f"threads is {threads}; at least 1 is needed.")
         self.task, self.scenario, self.count, self.threads = task, scenario, count, threads
-        self.params = task.parameters(scenario)
+        self._read: dict[Any, Any] = {}  # profiles: read once in the lanes' life
+        with remembering(self._read):
+            self.params = task.parameters(scenario)
+            largest_params = largest(task, scenario, self.params)
         self.worlds: list[Any] = [self.params] * count if scenario.drawn else []
         self.factors = task.factors(self.params)
         self.actions = int(np.prod(self.factors))
-        self.state = task.allocate(largest(task, scenario, self.params), count)
+        self.state = task.allocate(largest_params, count)
         self.out = empty_out(count, len(task.fields), self.actions, len(task.info))
         self._bind()
 
@@ -189,7 +193,8 @@ class Lanes:
             with np.errstate(over="ignore"):  # of the key's 64 bits, where nothing is compiled
                 key = np.uint64(episode_key(self.state.seed[lane], episodes[lane]))
                 scenario = of_episode(self.scenario, lambda index, key=key: uniform(key, 0, WORLD_DRAW, index))
-            self.worlds[lane] = self.task.parameters(scenario)
+            with remembering(self._read):
+                self.worlds[lane] = self.task.parameters(scenario)
             self._world_packs[lane] = Pack(self.worlds[lane])
         self._params_handles = handles(self._world_packs)
 

@@ -30,6 +30,7 @@ from mei_gym.profiles.load import (
     nearest,
     slug_of,
 )
+from mei_gym.profiles.remembered import remembered
 
 WHOLE_BITS = 16  # activations as they are
 
@@ -125,6 +126,7 @@ def _loaded(kind: str, form: Kind, csv_path: Path, json_path: Path, *_changed_ns
     return Curves(kind, str(card.get("model", csv_path.stem)), card, columns, csv_path)
 
 
+@remembered
 def leakage_by_cut(model: str, bits: int = WHOLE_BITS, corpus: str = "wiki", seen: str = "all") -> np.ndarray:
     """[layers + 1]: share of the prompt's tokens that the best-trained linear attacker names at each cut.
 
@@ -155,6 +157,7 @@ def _read_at_cuts(table: Curves, bits: int, corpus: str, seen: str) -> dict[str,
     return best_trained(table, corpus=corpus, seen=seen, **wanted)
 
 
+@remembered
 def quality_loss_by_cut(model: str, bits: int, corpus: str = "wiki") -> np.ndarray:
     """[layers + 1]: relative rise of perplexity, exp(dNLL) - 1, when the states at a cut are rounded to so many bits.
 

@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from mei_gym.architectures import ARCHITECTURES, Architecture
+from mei_gym.profiles.remembered import remembered
 from mei_gym.profiles.schema import COLUMNS, FLOAT_COLUMNS, PACKED, PHASES, ROLES, SCHEMA, DeviceCard, ProfileCard
 
 DATA = Path(__file__).parent / "data"
@@ -105,6 +106,7 @@ def _profiles(device: str) -> set[str]:
     return {slug for slug in found if find_file(device, f"{slug}.csv") is not None}
 
 
+@remembered
 def load_card(device: str) -> DeviceCard:
     """The card of a device."""
     path = find_file(CARDS, f"{device}.json")

@@ -18,6 +18,7 @@ from mei_gym.profiles.load import (
     nearest,
     slug_of,
 )
+from mei_gym.profiles.remembered import remembered
 from mei_gym.profiles.unseen import transfer
 
 NO_KNOTS = Knots(np.zeros(0), np.zeros(0))
@@ -40,6 +41,7 @@ class Processor(NamedTuple):
     embedding: Knots
 
 
+@remembered
 def processor_of(device: str, model: str) -> Processor:
     """The processor of a device and model: its own profile, else what other models lend, else a card."""
     architecture = architecture_of(model)
