@@ -222,7 +222,7 @@ class Lanes:
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        for name in ("_move", "_packs", "_world_packs", "_params_handles", "task"):
+        for name in ("_move", "_packs", "_world_packs", "_params_handles", "_read", "task"):
             del state[name]
         state["_task_module"] = self.task.module
         return state
@@ -232,6 +232,7 @@ class Lanes:
 
         self.task = import_module(state.pop("_task_module")).TASK
         self.__dict__.update(state)
+        self._read = {}
         self._bind()
 
 

@@ -1,4 +1,4 @@
-"""Reading a profile once: who lays many worlds from the same files, as drawn scenarios do, need not read them each time.
+"""Reading a profile once: who lays many worlds from the same files, as drawn scenarios do, need not read them anew.
 
 Within `remembering(memory)` a function marked `remembered` answers a question that it has answered before from
 `memory`, a dictionary of the caller's. Outside of it, files are read whenever they are asked for.
