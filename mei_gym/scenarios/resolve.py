@@ -6,13 +6,14 @@ override is a mapping and is merged: `applications={"mobile_health": {"leakage_b
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+
+from mei_gym.spelling import nearest
 
 LARGEST_FILE_BYTES = 256 * 1024
 
@@ -21,13 +22,6 @@ Scenario = TypeVar("Scenario", bound=BaseModel)
 
 class ScenarioError(ValueError):
     """A scenario, key or value that is not accepted; the message is one sentence."""
-
-
-def nearest(word: object, words: Iterable[object]) -> str:
-    """'; did you mean ...?' or the words that there are."""
-    known = sorted(str(each) for each in words)
-    close = difflib.get_close_matches(str(word), known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}."
 
 
 def names(folder: Path) -> list[str]:
