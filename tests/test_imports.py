@@ -14,6 +14,7 @@ LEAVES = {
     "chance",
     "compiled",
     "packed",
+    "spelling",
     "units",
 }  # anybody may import them; they import only each other
 FLOORS = [  # left to right; floors of one line know nothing of each other

@@ -1,4 +1,4 @@
-"""One cell of a hexagonal UMi network: who is where, and how that changes while time passes.
+"""One cell of a hexagonal network: who is where, and how that changes while time passes.
 
 The base station stands at the origin; its six neighbours stand `site_distance_m` away. A user stays within
 the disk of the hexagon's area and keeps, towards each of the seven sites, a line-of-sight and a shadowing
@@ -22,11 +22,13 @@ import numpy as np
 from mei_gym.chance import normal, uniform
 from mei_gym.compiled import scalar
 from mei_gym.network.channel import (
-    LOS_CORRELATION_M,
+    UMI,
     correlated,
-    umi_line_of_sight,
-    umi_shadowing_correlation_m,
+    in_line_of_sight,
+    los_correlation_m,
+    shadowing_correlation_m,
 )
+from mei_gym.network.fading import ERGODIC, pass_fading, start_fading
 from mei_gym.network.link import (
     downlink_efficiency,
     downlink_rate_bps,
@@ -37,10 +39,12 @@ from mei_gym.network.link import (
     uplink_rise_db,
     user_distance_m,
     user_in_line_of_sight,
+    user_in_outage,
     user_link,
+    user_sinr,
 )
 from mei_gym.network.mobility import gauss_markov, ring_radius_m, velocity_sigma_mps, walked
-from mei_gym.network.rate import EFFICIENCY_CAP, EFFICIENCY_GAP
+from mei_gym.network.penetration import V19_2, place_walls
 from mei_gym.network.sites import SITES, cell_radius_m, outer_gain, site_distance_of_place_m
 
 __all__ = [
@@ -59,7 +63,9 @@ __all__ = [
     "uplink_rise_db",
     "user_distance_m",
     "user_in_line_of_sight",
+    "user_in_outage",
     "user_link",
+    "user_sinr",
 ]  # fmt: skip
 
 # Purposes of draws, 100-199.
@@ -75,8 +81,26 @@ MOVE_VELOCITY, MOVE_POSITION, MOVE_LOS, MOVE_SHADOWING, DRIFT_LOAD, DRIFT_RISE =
 
 
 class CellParams(NamedTuple):
-    """What a scenario fixes about the radio; powers in W, ratios without unit."""
+    """What a scenario fixes about the radio; powers in W, ratios without unit. `setup.cell_params` fills it.
 
+    The first seven follow from its modulation and fading and are laid there; the defaults are those of UMi.
+    """
+
+    efficiency_factor: float  # network/codes.py, by the scenario's modulation
+    efficiency_gap: float
+    efficiency_cap: float  # bit/s/Hz of one layer
+    sinr_floor: float  # a ratio: below it no code gets through
+    code_sinr: np.ndarray  # f8[codes]: least SINR of each code, a ratio; empty for Shannon's bound
+    code_efficiency: np.ndarray  # f8[codes]: bit/s/Hz
+    efficiency_of_knot: np.ndarray  # f8[2, knots]: ergodic, blocked and in line of sight (network/ergodic.py)
+    propagation: int = UMI  # network/channel.py
+    fading: int = ERGODIC  # network/fading.py
+    fading_blocks: int = 1  # of `block`; where a scenario says nothing, as many as .1 s of a walker's air meets
+    fading_least_speed_mps: float = 0.83  # TR 38.901 table 7.2-1: 3 km/h, of users or of what moves around them
+    indoor_share: float = 0.0  # of the users; chosen (TR 38.901 table 7.2-1 has .8)
+    car_share: float = 0.0  # of the users; chosen
+    high_loss_share: float = 0.2  # of the buildings: ITU-R M.2412, dense urban (recalled)
+    spec_version: int = V19_2  # network/penetration.py: the later release's coated glass
     carrier_hz: float = 3.5e9  # band n78
     site_distance_m: float = 200.0  # TR 38.901 table 7.8-1: UMi inter-site distance
     base_height_m: float = 10.0  # TR 38.901 table 7.2-1, UMi
@@ -96,8 +120,6 @@ class CellParams(NamedTuple):
     uplink_share: float = 0.23  # the same
     downlink_layers: float = 2.0  # chosen: two layers to a handset, power shared between them
     uplink_layers: float = 1.0  # one transmit antenna
-    efficiency_gap: float = EFFICIENCY_GAP  # network/rate.py: 2 dB
-    efficiency_cap: float = EFFICIENCY_CAP  # network/rate.py
     neighbour_load_mean: float = 0.5  # chosen: between the idle and the full network
     neighbour_load_sd: float = 0.2  # chosen
     neighbour_load_tau_s: float = 118.0  # workload/arrivals.py: how long Azure's request rate remembers
@@ -118,6 +140,11 @@ class CellState(NamedTuple):
     user_velocity_y_mps: np.ndarray  # float[lanes, K]
     user_los_normal: np.ndarray  # float[lanes, K, SITES]: line of sight where Phi(this) < P(line of sight)
     user_shadowing_normal: np.ndarray  # float[lanes, K, SITES]: shadowing in standard deviations
+    user_depth_m: np.ndarray  # float[lanes, K]: behind the outer wall of a building; 0: outdoors
+    user_wall_db: np.ndarray  # float[lanes, K]: what a building or a car takes from every link
+    user_fading_re: np.ndarray  # float[lanes, K]: the scattered gain of `ar1`
+    user_fading_im: np.ndarray  # float[lanes, K]
+    user_faded_step: np.ndarray  # i8[lanes, K]: the request whose blocks are drawn by `block`
     outer_gain: np.ndarray  # float[lanes]: follows from the parameters, computed once an episode
     neighbour_load_normal: np.ndarray  # float[lanes]: standard normal, drifting
     uplink_rise_normal: np.ndarray  # float[lanes]: standard normal, drifting
@@ -165,11 +192,14 @@ def place_user(params, state, lane, user):
         index = user * SITES + site
         state.user_los_normal[lane, user, site] = normal(key, 0, PLACE_LOS, index)
         state.user_shadowing_normal[lane, user, site] = normal(key, 0, PLACE_SHADOWING, index)
+    place_walls(params, state, lane, user)
+    start_fading(params, state, lane, user)
 
 
 @scalar
 def move_user(params, state, lane, user, elapsed_s, step):
-    """Move the user on by `elapsed_s`, and its line of sight and shadowing by the distance that makes."""
+    """Move the user on by `elapsed_s`, its line of sight and shadowing by the distance that makes, and its fading."""
+    pass_fading(params, state, lane, user, elapsed_s, step)
     key = state.key[lane]
     old_x_m, old_y_m = np.float64(state.user_x_m[lane, user]), np.float64(state.user_y_m[lane, user])
     sigma_mps = velocity_sigma_mps(np.float64(state.user_mean_speed_mps[lane, user]))
@@ -192,19 +222,22 @@ def move_user(params, state, lane, user, elapsed_s, step):
     state.user_y_m[lane, user] = y_m
     state.user_velocity_x_mps[lane, user] = velocity_x_mps
     state.user_velocity_y_mps[lane, user] = velocity_y_mps
+    depth_m = np.float64(state.user_depth_m[lane, user])
+    indoors = 1 if depth_m > 0.0 else 0
     for site in range(SITES):
         index = user * SITES + site
         los_normal = correlated(
             np.float64(state.user_los_normal[lane, user, site]),
             moved_m,
-            LOS_CORRELATION_M,
+            los_correlation_m(params.propagation),
             normal(key, step, MOVE_LOS, index),
         )
-        line_of_sight = umi_line_of_sight(site_distance_of_place_m(params, x_m, y_m, site), los_normal)
+        outdoors_m = max(0.0, site_distance_of_place_m(params, x_m, y_m, site) - depth_m)
+        line_of_sight = in_line_of_sight(params.propagation, outdoors_m, params.user_height_m, los_normal)
         state.user_los_normal[lane, user, site] = los_normal
         state.user_shadowing_normal[lane, user, site] = correlated(
             np.float64(state.user_shadowing_normal[lane, user, site]),
             moved_m,
-            umi_shadowing_correlation_m(line_of_sight),
+            shadowing_correlation_m(params.propagation, line_of_sight, indoors),
             normal(key, step, MOVE_SHADOWING, index),
         )

@@ -8,7 +8,8 @@
     load    neighbour_load, drifting              rise  uplink_rise_db as a ratio, drifting
 
 A user near the border may be served by a neighbour while a neighbour's user is served here; by symmetry the
-users of the hexagon stand for those of the cell, and share its airtime. Parameters and state: `cell.py`.
+users of the hexagon stand for those of the cell, and share its airtime. The wall around a user dims every site alike.
+Fast fading turns a mean SINR into an efficiency (`fading.py`). Parameters and state: `cell.py`.
 """
 
 from __future__ import annotations
@@ -16,41 +17,44 @@ from __future__ import annotations
 import numpy as np
 
 from mei_gym.compiled import scalar
-from mei_gym.network.channel import (
-    noise_power_w,
-    umi_line_of_sight,
-    umi_path_loss_db,
-    umi_shadowing_sigma_db,
-)
+from mei_gym.network.channel import in_line_of_sight, noise_power_w, path_loss_db, ratio, shadowing_sigma_db
+from mei_gym.network.fading import AR1, faded_efficiency, fading_gain
 from mei_gym.network.rate import (
     carrier_bandwidth_hz,
     cell_rate_bps,
-    layered_efficiency,
+    controlled_power_w,
+    in_outage,
+    signal_ratio,
     symbols_per_s,
 )
-from mei_gym.network.rate import sinr as signal_ratio
-from mei_gym.network.rate import uplink_power_w as controlled_power_w
 from mei_gym.network.sites import SITES, site_distance_of_place_m
 
 
 @scalar
 def user_link(params, state, lane, user):
     """(bit/s/Hz up, bit/s/Hz down, W): the three functions below in one, for one look at the seven sites."""
-    serving, others = path_gains(params, state, lane, user)
-    power_w = controlled_uplink_power_w(params, serving)
-    up = layered_efficiency(
-        uplink_sinr(params, state, lane, serving, power_w),
-        params.uplink_layers,
-        params.efficiency_gap,
-        params.efficiency_cap,
-    )
-    down = layered_efficiency(
-        downlink_sinr(params, state, lane, serving, others),
-        params.downlink_layers,
-        params.efficiency_gap,
-        params.efficiency_cap,
-    )
+    up_sinr, down_sinr, power_w, direct = user_sinr(params, state, lane, user)
+    up = faded_efficiency(params, state, lane, user, up_sinr, params.uplink_layers, direct)
+    down = faded_efficiency(params, state, lane, user, down_sinr, params.downlink_layers, direct)
     return up, down, power_w
+
+
+@scalar
+def user_sinr(params, state, lane, user):
+    """(ratio up, ratio down, W, 1 or 0): mean SINR over the fading, power of the user, whether a direct path serves."""
+    serving, others, direct = path_gains(params, state, lane, user)
+    power_w = controlled_uplink_power_w(params, serving)
+    up = uplink_sinr(params, state, lane, serving, power_w)
+    return up, downlink_sinr(params, state, lane, serving, others), power_w, direct
+
+
+@scalar
+def user_in_outage(params, state, lane, user):
+    """1 or 0: whether no code of the downlink gets through at once, at the mean SINR or (`ar1`) at that of now."""
+    up, down, power_w, direct = user_sinr(params, state, lane, user)
+    if params.fading == AR1:
+        down = down * fading_gain(params, state, lane, user, direct)
+    return in_outage(params, down)
 
 
 @scalar
@@ -101,7 +105,7 @@ def controlled_uplink_power_w(params, serving_gain):
 def downlink_sinr(params, state, lane, serving_gain, other_gain):
     """A ratio, of all layers together."""
     load = neighbour_load(params, state, lane)
-    interference_w = load * params.base_power_w * (other_gain + np.float64(state.outer_gain[lane]))
+    interference_w = load * params.base_power_w * other_gain
     bandwidth_hz = carrier_bandwidth_hz(params.resource_blocks, params.numerology)
     noise_w = noise_power_w(bandwidth_hz, params.user_noise_figure_db)
     return signal_ratio(params.base_power_w * serving_gain, interference_w, noise_w)
@@ -112,32 +116,58 @@ def uplink_sinr(params, state, lane, serving_gain, power_w):
     """A ratio."""
     bandwidth_hz = carrier_bandwidth_hz(params.resource_blocks, params.numerology)
     noise_w = noise_power_w(bandwidth_hz, params.base_noise_figure_db)
-    interference_w = noise_w * (10.0 ** (uplink_rise_db(params, state, lane) / 10.0) - 1.0)
+    interference_w = noise_w * (ratio(uplink_rise_db(params, state, lane)) - 1.0)
     return signal_ratio(power_w * serving_gain, interference_w, noise_w)
 
 
 @scalar
 def path_gains(params, state, lane, user):
-    """(ratio, ratio): gain to the strongest site, which serves, and sum of the gains to the other six."""
-    strongest, total = 0.0, 0.0
+    """(ratio, ratio, 1 or 0): gain to the strongest site, which serves; to all others; whether the first is direct."""
+    strongest, total, direct = 0.0, 0.0, 0
     for site in range(SITES):
-        gain = path_gain(params, state, lane, user, site)
-        strongest = max(strongest, gain)
+        gain, seen = path(params, state, lane, user, site)
+        if gain > strongest:
+            strongest, direct = gain, seen
         total += gain
-    return strongest, max(0.0, total - strongest)
+    others = max(0.0, total - strongest) + np.float64(state.outer_gain[lane])
+    wall_db = np.float64(state.user_wall_db[lane, user])
+    if wall_db > 0.0:
+        wall = ratio(-wall_db)
+        strongest, others = strongest * wall, others * wall
+    return strongest, others, direct
 
 
 @scalar
 def path_gain(params, state, lane, user, site):
-    """A ratio: power received over power sent between the user and a site, antennas omnidirectional."""
-    x_m, y_m = np.float64(state.user_x_m[lane, user]), np.float64(state.user_y_m[lane, user])
-    distance_m = site_distance_of_place_m(params, x_m, y_m, site)
-    line_of_sight = umi_line_of_sight(distance_m, np.float64(state.user_los_normal[lane, user, site]))
-    shadowing_db = umi_shadowing_sigma_db(line_of_sight) * np.float64(state.user_shadowing_normal[lane, user, site])
-    median_db = umi_path_loss_db(
-        distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, line_of_sight
+    """A ratio: power at the user's wall over power sent from a site, antennas omnidirectional."""
+    return path(params, state, lane, user, site)[0]
+
+
+@scalar
+def path(params, state, lane, user, site):
+    """(ratio, 1 or 0): the gain from a site to the user's wall, and whether it comes on a direct path.
+
+    What comes through a wall is scattered: TR 38.901 has no K factor for it.
+    """
+    distance_m = distance_to_site_m(params, state, lane, user, site)
+    depth_m = np.float64(state.user_depth_m[lane, user])
+    los_normal = np.float64(state.user_los_normal[lane, user, site])
+    seen = in_line_of_sight(params.propagation, max(0.0, distance_m - depth_m), params.user_height_m, los_normal)
+    indoors = 1 if depth_m > 0.0 else 0
+    sigma_db = shadowing_sigma_db(params.propagation, seen, indoors)
+    shadowing_db = sigma_db * np.float64(state.user_shadowing_normal[lane, user, site])
+    median_db = path_loss_db(
+        params.propagation, distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, seen
     )
-    return 10.0 ** (-(median_db + shadowing_db) / 10.0)
+    return ratio(-median_db - shadowing_db), (0 if indoors else seen)
+
+
+@scalar
+def distance_to_site_m(params, state, lane, user, site):
+    """m along the ground."""
+    return site_distance_of_place_m(
+        params, np.float64(state.user_x_m[lane, user]), np.float64(state.user_y_m[lane, user]), site
+    )
 
 
 @scalar
@@ -158,15 +188,11 @@ def uplink_rise_db(params, state, lane):
 
 @scalar
 def user_in_line_of_sight(params, state, lane, user):
-    """1 or 0: whether the user sees the base station of its own hexagon."""
-    return umi_line_of_sight(
-        user_distance_m(params, state, lane, user), np.float64(state.user_los_normal[lane, user, 0])
-    )
+    """1 or 0: whether a direct path leads from the base station of its own hexagon to the user."""
+    return path(params, state, lane, user, 0)[1]
 
 
 @scalar
 def user_distance_m(params, state, lane, user):
     """m along the ground from the base station of its own hexagon."""
-    return site_distance_of_place_m(
-        params, np.float64(state.user_x_m[lane, user]), np.float64(state.user_y_m[lane, user]), 0
-    )
+    return distance_to_site_m(params, state, lane, user, 0)

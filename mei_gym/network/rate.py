@@ -1,15 +1,14 @@
-"""From signal-to-interference ratio to bits per second on a 5G NR carrier.
+"""From signal-to-interference ratio to bits per second on a 5G NR carrier, while the channel holds still.
 
-    SE = min(log2(1 + SINR / gap), cap), 0 below -7 dB            gap 2 dB, cap 7.4063 bit/s/Hz
+    SE = min(a log2(1 + SINR / gap), cap)  or the best code that gets through; 0 below the floor
     R  = S share SE,   S = PRB x 12 x 14 x 1000 x 2^numerology x (1 - overhead)
     p  = min(p_max, PRB P0 PL^alpha)                              uplink power control, TS 38.213
 
+    a   efficiency_factor, gap  efficiency_gap, cap  efficiency_cap, floor  sinr_floor: named in `codes.py`
     S   symbols_per_s: resource elements a second that carry data     PL   path_loss, a ratio
     P0  target_w: wanted power of one resource block at the base      alpha  compensation
 
-The gap stands for the modulation and coding table 2 at 10 % block errors (.5 to 2.6 dB, mean 1.7); fast
-fading averages over the 100 MHz and within a request, so it is no part of this model. Source: TS 38.306
-4.1.2 (overheads), TS 38.214 table 5.2.2.1-3 (the cap: 256QAM, rate 948/1024).
+What fast fading makes of it is in `fading.py`. Source: TS 38.306 4.1.2 (overheads).
 """
 
 from __future__ import annotations
@@ -18,42 +17,56 @@ from math import log2
 
 from mei_gym.compiled import scalar
 
-EFFICIENCY_GAP = 10.0 ** (2.0 / 10.0)  # chosen: 2 dB, a little above the measured mean of 1.7
-EFFICIENCY_CAP = 7.4063  # bit/s/Hz, TS 38.214 table 5.2.2.1-3, CQI 15
-SINR_FLOOR = 10.0 ** (-7.0 / 10.0)  # below it no code of the table gets through
-
 SUBCARRIERS_PER_BLOCK = 12  # TS 38.211
 SUBCARRIER_HZ = 15e3  # TS 38.211: times 2^numerology
 SYMBOLS_PER_SLOT = 14  # TS 38.211, normal cyclic prefix
 
 
 @scalar
-def spectral_efficiency(sinr, gap, cap):
-    """bit/s/Hz of one layer; 0 below -7 dB."""
-    if sinr < SINR_FLOOR:
+def spectral_efficiency(params, sinr):
+    """bit/s/Hz of one layer; 0 below the floor."""
+    if sinr < params.sinr_floor:
         return 0.0
-    return min(log2(1.0 + sinr / gap), cap)
+    if params.code_sinr.shape[0] > 0:
+        return coded_efficiency(params, sinr)
+    return truncated_shannon(sinr, params.efficiency_factor, params.efficiency_gap, params.efficiency_cap)
 
 
 @scalar
-def sustained_efficiency(sinr, gap, cap):
-    """bit/s/Hz that is never 0 for a positive SINR.
+def truncated_shannon(sinr, factor, gap, cap):
+    """bit/s/Hz of one layer, by Shannon's bound with a gap and an end."""
+    return min(factor * log2(1.0 + sinr / gap), cap)
 
-    Below -7 dB the link is held there, by repetition or (uplink) by fewer resource blocks at the same
+
+@scalar
+def coded_efficiency(params, sinr):
+    """bit/s/Hz of the best code that gets through; the SINR is that of the lowest at least."""
+    low, high = 0, params.code_sinr.shape[0]
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if params.code_sinr[middle] <= sinr:
+            low = middle
+        else:
+            high = middle
+    return params.code_efficiency[low]
+
+
+@scalar
+def sustained_efficiency(params, sinr):
+    """bit/s/Hz of one layer that is never 0 for a positive SINR.
+
+    Below the floor the link is held there, by repetition or (uplink) by fewer resource blocks at the same
     power, and the efficiency falls in proportion: a bad place is slow, and a transfer that was begun ends.
     """
-    if sinr < SINR_FLOOR:
-        return spectral_efficiency(SINR_FLOOR, gap, cap) * sinr / SINR_FLOOR
-    return spectral_efficiency(sinr, gap, cap)
+    if sinr < params.sinr_floor:
+        return spectral_efficiency(params, params.sinr_floor) * sinr / params.sinr_floor
+    return spectral_efficiency(params, sinr)
 
 
 @scalar
-def layered_efficiency(sinr, layers, gap, cap):
-    """bit/s/Hz, the best over 1..layers spatial layers that share the power and do not disturb each other."""
-    best = 0.0
-    for used in range(1, int(layers) + 1):
-        best = max(best, used * sustained_efficiency(sinr / used, gap, cap))
-    return best
+def in_outage(params, sinr):
+    """1 or 0: whether no code gets through at once, so that the link lives by repetition only."""
+    return 1 if sinr < params.sinr_floor else 0
 
 
 @scalar
@@ -76,12 +89,12 @@ def cell_rate_bps(symbol_rate, share, efficiency):
 
 
 @scalar
-def uplink_power_w(path_loss, resource_blocks, target_w, compensation, maximum_w):
+def controlled_power_w(path_loss, resource_blocks, target_w, compensation, maximum_w):
     """W of the user's transmitter: fractional power control over `resource_blocks`."""
     return min(maximum_w, resource_blocks * target_w * path_loss**compensation)
 
 
 @scalar
-def sinr(signal_w, interference_w, noise_w):
+def signal_ratio(signal_w, interference_w, noise_w):
     """A ratio."""
     return signal_w / (interference_w + noise_w)

@@ -7,7 +7,7 @@ from math import cos, pi, sin, sqrt
 import numpy as np
 
 from mei_gym.compiled import scalar
-from mei_gym.network.channel import umi_los_probability, umi_path_loss_db
+from mei_gym.network.channel import los_probability, path_loss_db, ratio
 
 SITES = 7  # site 0 at the origin, 1..6 its neighbours
 OUTER_RINGS = 4  # how many rings of sites interfere; a fifth adds 6 %
@@ -38,8 +38,12 @@ def outer_gain(params):
     for ring in range(2, OUTER_RINGS + 1):
         for place in range(ring):  # a sixth of the ring; the other sixths are alike
             distance_m = params.site_distance_m * sqrt(ring * ring - ring * place + place * place)
-            seen_db = umi_path_loss_db(distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, 1)
-            blocked_db = umi_path_loss_db(distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, 0)
-            seen = umi_los_probability(distance_m)
-            total += 6.0 * (seen * 10.0 ** (-seen_db / 10.0) + (1.0 - seen) * 10.0 ** (-blocked_db / 10.0))
+            seen_db = path_loss_db(
+                params.propagation, distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, 1
+            )
+            blocked_db = path_loss_db(
+                params.propagation, distance_m, params.base_height_m, params.user_height_m, params.carrier_hz, 0
+            )
+            seen = los_probability(params.propagation, distance_m, params.user_height_m)
+            total += 6.0 * (seen * ratio(-seen_db) + (1.0 - seen) * ratio(-blocked_db))
     return total

@@ -7,8 +7,7 @@ number (see `laws`) is drawn anew each episode: `requests_per_s={"low": 10, "hig
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from mei_gym.scenarios.laws import drawn, ends, is_law, kind_of, laws_in, middle, share_of_name, with_values
 from mei_gym.scenarios.schema import WorldScenario
+from mei_gym.spelling import nearest
 
 LARGEST_FILE_BYTES = 256 * 1024
 
@@ -25,13 +25,6 @@ Scenario = TypeVar("Scenario", bound=WorldScenario)
 
 class ScenarioError(ValueError):
     """A scenario, key or value that is not accepted; the message is one sentence."""
-
-
-def nearest(word: object, words: Iterable[object]) -> str:
-    """'; did you mean ...?' or the words that there are."""
-    known = sorted(str(each) for each in words)
-    close = difflib.get_close_matches(str(word), known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}."
 
 
 def names(folder: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,10 @@ from mei_gym.envs.split_inference.fields import FIELDS
 from mei_gym.envs.split_inference.state import SplitInferenceParams, SplitParams
 from mei_gym.envs.task import scale_of
 from mei_gym.network.cell import CellParams
+from mei_gym.network.setup import cell_params
 from mei_gym.profiles.curves import at_relative_depth, leakage_by_cut, quality_loss_by_cut
 from mei_gym.profiles.load import architecture_of, load_card
-from mei_gym.scenarios.resolve import ScenarioError, nearest
+from mei_gym.scenarios.resolve import ScenarioError
 from mei_gym.scenarios.split_inference import Leakage, Quality, SplitInferenceScenario
 from mei_gym.workload.arrivals import ArrivalParams
 from mei_gym.workload.lengths import length_arrays
@@ -63,17 +64,12 @@ def parameters(scenario: SplitInferenceScenario) -> Any:
     return SplitInferenceParams(**values)
 
 
-def cell(values: dict[str, float]) -> CellParams:
+def cell(values: Mapping[str, float | str]) -> CellParams:
     """The cell's parameters with a scenario's values in place of the defaults."""
-    for name in values:
-        if name not in CellParams._fields:
-            raise ScenarioError(f"There is no cell value {name!r}; {nearest(name, CellParams._fields)}")
-    for name, value in values.items():
-        least = 0.0 if name.endswith(("_mean", "_sd", "_db", "_compensation", "_overhead")) else 1e-30
-        if not (isfinite(value) and value >= least):
-            accepted = "a finite number of 0 or more" if least == 0.0 else "a finite positive number"
-            raise ScenarioError(f"The cell value {name} is {value}; {accepted} is accepted.")
-    return CellParams(**{name: float(value) for name, value in values.items()})
+    try:
+        return cell_params(values)
+    except ValueError as error:
+        raise ScenarioError(str(error)) from None
 
 
 def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -> SplitParams:

@@ -49,12 +49,14 @@ class DeviceClass(Part):
 
 
 class Radio(Part):
-    """The cell; what is left out keeps the default of network.cell.CellParams."""
+    """The cell; what is left out keeps the default of network.setup.cell_params."""
 
     round_trip_s: Positive = Field(description="s, radio and backhaul to the edge server and back, median")
     round_trip_spread: Spread = Field(description="standard deviation of its logarithm")
     fetch_share: Share = Field(description="of the downlink, for layers loaded over the air")
-    cell: dict[str, float] = Field(default_factory=dict, description="values of CellParams, by name")
+    cell: dict[str, float | str] = Field(
+        default_factory=dict, description="values of network.setup.cell_params, by name"
+    )
 
 
 class Server(Part):
