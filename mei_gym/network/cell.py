@@ -1,9 +1,9 @@
-"""One cell of a hexagonal network: who is where, and how that changes while time passes.
+"""The network around the users: who is where and hears which site, and how that changes while time passes.
 
-The base station stands at the origin; its six neighbours stand `site_distance_m` away. A user stays within
-the disk of the hexagon's area and keeps, towards each of the seven sites, a line-of-sight and a shadowing
-number that change with the distance it walks. The neighbours' load and the uplink rise drift as
-Ornstein-Uhlenbeck chains. What follows for a user's link is in `link.py`, and is part of this module's face.
+Users move by their mobility (`movement.py`) in a region about the origin, and keep towards each site a line-of-sight
+and a shadowing number that change with the distance they move. At a look the strongest site may take a user over
+(`handover.py`). The neighbours' load and the uplink rise drift as Ornstein-Uhlenbeck chains. What follows for a user's
+link is in `link.py`, and is part of this module's face.
 
 Draws are keyed by (key, step, purpose, index): `step` is the number of the request, so no policy changes
 them as long as `elapsed_s` is the time between arrivals. Users are moved one by one: move the user who
@@ -14,12 +14,13 @@ Sites' shadowing is drawn independently; a common part would change the median S
 
 from __future__ import annotations
 
-from math import cos, pi, sin, sqrt
-from typing import NamedTuple
+from collections import namedtuple
+from math import sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from mei_gym.chance import normal, uniform
+from mei_gym.chance import normal
 from mei_gym.compiled import scalar
 from mei_gym.network.channel import (
     UMI,
@@ -29,9 +30,13 @@ from mei_gym.network.channel import (
     shadowing_correlation_m,
 )
 from mei_gym.network.fading import ERGODIC, pass_fading, start_fading
+from mei_gym.network.handover import HandoverParams, HandoverState, attach
 from mei_gym.network.link import (
+    distance_to_site_m,
     downlink_efficiency,
     downlink_rate_bps,
+    heard,
+    look_at_user,
     neighbour_load,
     uplink_efficiency,
     uplink_power_w,
@@ -43,18 +48,22 @@ from mei_gym.network.link import (
     user_link,
     user_sinr,
 )
-from mei_gym.network.mobility import gauss_markov, ring_radius_m, velocity_sigma_mps, walked
+from mei_gym.network.movement import MovementParams, MovementState, move_mover, place_mover
 from mei_gym.network.penetration import V19_2, place_walls
-from mei_gym.network.sites import SITES, cell_radius_m, outer_gain, site_distance_of_place_m
+from mei_gym.network.sites import SiteParams, outer_gain
 
 __all__ = [
     "CellParams",
     "CellState",
+    "NetworkParams",
+    "NetworkState",
     "downlink_efficiency",
     "downlink_rate_bps",
     "drift_cell",
+    "look_at_user",
     "move_user",
     "neighbour_load",
+    "network_state",
     "place_cell",
     "place_user",
     "uplink_efficiency",
@@ -69,15 +78,8 @@ __all__ = [
 ]  # fmt: skip
 
 # Purposes of draws, 100-199.
-PLACE_RADIUS, PLACE_ANGLE, PLACE_VELOCITY, PLACE_LOS, PLACE_SHADOWING, PLACE_CELL = (
-    100,
-    101,
-    102,
-    103,
-    104,
-    105,
-)
-MOVE_VELOCITY, MOVE_POSITION, MOVE_LOS, MOVE_SHADOWING, DRIFT_LOAD, DRIFT_RISE = 110, 111, 112, 113, 114, 115
+PLACE_LOS, PLACE_SHADOWING, PLACE_CELL = 103, 104, 105
+MOVE_LOS, MOVE_SHADOWING, DRIFT_LOAD, DRIFT_RISE = 112, 113, 114, 115
 
 
 class CellParams(NamedTuple):
@@ -126,28 +128,45 @@ class CellParams(NamedTuple):
     uplink_rise_mean_db: float = 3.2  # computed: two rings of such cells, half loaded, users under power control
     uplink_rise_sd_db: float = 1.5  # chosen: half of the 2.8 dB from slot to slot, most of which a request averages
     uplink_rise_tau_s: float = 118.0  # as the downlink's
-    velocity_tau_s: float = 20.0  # reference range 10 to 60 s for walkers; a = .95 at 1 s
 
 
 class CellState(NamedTuple):
-    """What changes: K users a lane; floats are float32 or float64."""
+    """What changes besides where users are and which site serves them: K users a lane."""
 
-    key: np.ndarray  # u64[lanes]: the episode's key of chance; read only
-    user_mean_speed_mps: np.ndarray  # float[lanes, K]: set by the environment before `place_user`; read only
-    user_x_m: np.ndarray  # float[lanes, K]: the base station is at the origin
-    user_y_m: np.ndarray  # float[lanes, K]
-    user_velocity_x_mps: np.ndarray  # float[lanes, K]
-    user_velocity_y_mps: np.ndarray  # float[lanes, K]
-    user_los_normal: np.ndarray  # float[lanes, K, SITES]: line of sight where Phi(this) < P(line of sight)
-    user_shadowing_normal: np.ndarray  # float[lanes, K, SITES]: shadowing in standard deviations
-    user_depth_m: np.ndarray  # float[lanes, K]: behind the outer wall of a building; 0: outdoors
-    user_wall_db: np.ndarray  # float[lanes, K]: what a building or a car takes from every link
-    user_fading_re: np.ndarray  # float[lanes, K]: the scattered gain of `ar1`
-    user_fading_im: np.ndarray  # float[lanes, K]
+    key: np.ndarray  # u8[lanes]: the episode's key of chance; read only
+    user_los_normal: np.ndarray  # f8[lanes, K, sites]: line of sight where Phi(this) < P(line of sight)
+    user_shadowing_normal: np.ndarray  # f8[lanes, K, sites]: shadowing in standard deviations
+    user_depth_m: np.ndarray  # f8[lanes, K]: behind the outer wall of a building; 0: outdoors
+    user_wall_db: np.ndarray  # f8[lanes, K]: what a building or a car takes from every link
+    user_fading_re: np.ndarray  # f8[lanes, K]: the scattered gain of `ar1`
+    user_fading_im: np.ndarray  # f8[lanes, K]
     user_faded_step: np.ndarray  # i8[lanes, K]: the request whose blocks are drawn by `block`
-    outer_gain: np.ndarray  # float[lanes]: follows from the parameters, computed once an episode
-    neighbour_load_normal: np.ndarray  # float[lanes]: standard normal, drifting
-    uplink_rise_normal: np.ndarray  # float[lanes]: standard normal, drifting
+    outer_gain: np.ndarray  # f8[lanes]: follows from the parameters, computed once an episode
+    neighbour_load_normal: np.ndarray  # f8[lanes]: standard normal, drifting
+    uplink_rise_normal: np.ndarray  # f8[lanes]: standard normal, drifting
+
+
+PARAM_PARTS = (CellParams, SiteParams, MovementParams, HandoverParams)
+STATE_PARTS = (CellState, MovementState, HandoverState)
+NetworkParams: Any = namedtuple(
+    "NetworkParams", [name for part in PARAM_PARTS for name in part._fields], module=__name__
+)
+NetworkState: Any = namedtuple(
+    "NetworkState", list(dict.fromkeys(name for part in STATE_PARTS for name in part._fields)), module=__name__
+)
+WHOLE = {"user_faded_step", "user_mobility", "user_leg", "user_site"}  # of 64 bits
+OF_LANES = {"key", "outer_gain", "neighbour_load_normal", "uplink_rise_normal"}
+OF_SITES = {"user_los_normal", "user_shadowing_normal"}
+
+
+def network_state(lanes: int, users: int, sites: int) -> Any:
+    """Zeroed arrays of the network for `lanes` episodes."""
+
+    def array(name: str) -> np.ndarray:
+        shape = (lanes,) if name in OF_LANES else (lanes, users, sites) if name in OF_SITES else (lanes, users)
+        return np.zeros(shape, np.uint64 if name == "key" else np.int64 if name in WHOLE else np.float64)
+
+    return NetworkState(*(array(name) for name in NetworkState._fields))
 
 
 @scalar
@@ -179,60 +198,43 @@ def drift_cell(params, state, lane, elapsed_s, step):
 
 @scalar
 def place_user(params, state, lane, user):
-    """Begin an episode: the user uniform in the cell, its velocity and shadows at their stationary law."""
+    """Begin an episode: the user at its mobility's stationary law, its shadows at theirs; the strongest site serves."""
     key = state.key[lane]
-    radius_m = ring_radius_m(params.keep_out_m, cell_radius_m(params), uniform(key, 0, PLACE_RADIUS, user))
-    angle = 2.0 * pi * uniform(key, 0, PLACE_ANGLE, user)
-    sigma_mps = velocity_sigma_mps(np.float64(state.user_mean_speed_mps[lane, user]))
-    state.user_x_m[lane, user] = radius_m * cos(angle)
-    state.user_y_m[lane, user] = radius_m * sin(angle)
-    state.user_velocity_x_mps[lane, user] = sigma_mps * normal(key, 0, PLACE_VELOCITY, 2 * user)
-    state.user_velocity_y_mps[lane, user] = sigma_mps * normal(key, 0, PLACE_VELOCITY, 2 * user + 1)
-    for site in range(SITES):
-        index = user * SITES + site
+    place_mover(params, state, lane, user)
+    sites = params.site_x_m.shape[0]
+    for site in range(sites):
+        index = user * sites + site
         state.user_los_normal[lane, user, site] = normal(key, 0, PLACE_LOS, index)
         state.user_shadowing_normal[lane, user, site] = normal(key, 0, PLACE_SHADOWING, index)
     place_walls(params, state, lane, user)
     start_fading(params, state, lane, user)
+    state.user_site[lane, user] = 0
+    attach(state, lane, user, heard(params, state, lane, user)[0])
 
 
 @scalar
 def move_user(params, state, lane, user, elapsed_s, step):
     """Move the user on by `elapsed_s`, its line of sight and shadowing by the distance that makes, and its fading."""
     pass_fading(params, state, lane, user, elapsed_s, step)
-    key = state.key[lane]
     old_x_m, old_y_m = np.float64(state.user_x_m[lane, user]), np.float64(state.user_y_m[lane, user])
-    sigma_mps = velocity_sigma_mps(np.float64(state.user_mean_speed_mps[lane, user]))
-    if sigma_mps <= 0.0 or elapsed_s <= 0.0:
+    move_mover(params, state, lane, user, elapsed_s, step)
+    across_m, along_m = state.user_x_m[lane, user] - old_x_m, state.user_y_m[lane, user] - old_y_m
+    moved_m = sqrt(across_m * across_m + along_m * along_m)
+    if moved_m <= 0.0:
         return
-    tau_s = params.velocity_tau_s
-    step_x_m, velocity_x_mps = gauss_markov(
-        np.float64(state.user_velocity_x_mps[lane, user]), sigma_mps, tau_s, elapsed_s,
-        normal(key, step, MOVE_VELOCITY, 2 * user), normal(key, step, MOVE_POSITION, 2 * user),
-    )  # fmt: skip
-    step_y_m, velocity_y_mps = gauss_markov(
-        np.float64(state.user_velocity_y_mps[lane, user]), sigma_mps, tau_s, elapsed_s,
-        normal(key, step, MOVE_VELOCITY, 2 * user + 1), normal(key, step, MOVE_POSITION, 2 * user + 1),
-    )  # fmt: skip
-    x_m, y_m, velocity_x_mps, velocity_y_mps = walked(
-        old_x_m, old_y_m, step_x_m, step_y_m, velocity_x_mps, velocity_y_mps, params.keep_out_m, cell_radius_m(params)
-    )
-    moved_m = sqrt((x_m - old_x_m) ** 2 + (y_m - old_y_m) ** 2)
-    state.user_x_m[lane, user] = x_m
-    state.user_y_m[lane, user] = y_m
-    state.user_velocity_x_mps[lane, user] = velocity_x_mps
-    state.user_velocity_y_mps[lane, user] = velocity_y_mps
+    key = state.key[lane]
     depth_m = np.float64(state.user_depth_m[lane, user])
     indoors = 1 if depth_m > 0.0 else 0
-    for site in range(SITES):
-        index = user * SITES + site
+    sites = params.site_x_m.shape[0]
+    for site in range(sites):
+        index = user * sites + site
         los_normal = correlated(
             np.float64(state.user_los_normal[lane, user, site]),
             moved_m,
             los_correlation_m(params.propagation),
             normal(key, step, MOVE_LOS, index),
         )
-        outdoors_m = max(0.0, site_distance_of_place_m(params, x_m, y_m, site) - depth_m)
+        outdoors_m = max(0.0, distance_to_site_m(params, state, lane, user, site) - depth_m)
         line_of_sight = in_line_of_sight(params.propagation, outdoors_m, params.user_height_m, los_normal)
         state.user_los_normal[lane, user, site] = los_normal
         state.user_shadowing_normal[lane, user, site] = correlated(

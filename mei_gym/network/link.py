@@ -1,15 +1,14 @@
 """How well a user hears and is heard where it is now: efficiency up and down, and the power it sends with.
 
-    downlink SINR = P g / (N + load P (sum of other g_j + outer))     g = max g_j: the strongest site serves
+    downlink SINR = P g / (N + load P (sum of other g_j + outer))     g = g_s of the site that serves
     uplink SINR   = p g / (N rise)                                    p from fractional power control
 
     P  base_power_w    N  the receiver's noise    g_j  path gain to site j: path loss and shadowing
-    outer   outer_gain: to the 48 sites beyond the first ring together, nearly the same everywhere in the cell
+    outer   outer_gain: to the sites of a lattice beyond those laid, nearly the same everywhere about the origin
     load    neighbour_load, drifting              rise  uplink_rise_db as a ratio, drifting
 
-A user near the border may be served by a neighbour while a neighbour's user is served here; by symmetry the
-users of the hexagon stand for those of the cell, and share its airtime. The wall around a user dims every site alike.
-Fast fading turns a mean SINR into an efficiency (`fading.py`). Parameters and state: `cell.py`.
+The wall around a user dims every site alike. Nobody is nearer to a mast than `keep_out_m`, where the path loss formulas
+begin. Fast fading turns a mean SINR into an efficiency (`fading.py`). Parameters and state: `cell.py`.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import numpy as np
 from mei_gym.compiled import scalar
 from mei_gym.network.channel import in_line_of_sight, noise_power_w, path_loss_db, ratio, shadowing_sigma_db
 from mei_gym.network.fading import AR1, faded_efficiency, fading_gain
+from mei_gym.network.handover import hand_over, interruption_left
 from mei_gym.network.rate import (
     carrier_bandwidth_hz,
     cell_rate_bps,
@@ -27,13 +27,35 @@ from mei_gym.network.rate import (
     signal_ratio,
     symbols_per_s,
 )
-from mei_gym.network.sites import SITES, site_distance_of_place_m
+from mei_gym.network.sites import site_distance_of_place_m
 
 
 @scalar
 def user_link(params, state, lane, user):
-    """(bit/s/Hz up, bit/s/Hz down, W): the three functions below in one, for one look at the seven sites."""
-    up_sinr, down_sinr, power_w, direct = user_sinr(params, state, lane, user)
+    """(bit/s/Hz up, bit/s/Hz down, W): the three functions below in one, for one look at the sites."""
+    _, _, _, serving, direct, total = heard(params, state, lane, user)
+    return link_of_gains(params, state, lane, user, serving, total, direct)
+
+
+@scalar
+def look_at_user(params, state, lane, user, elapsed_s, step):
+    """(bit/s/Hz up, bit/s/Hz down, W, s): `user_link` after a look, at which the strongest site may take the user over.
+
+    The last is what is left of the interruption of a handover since the look before, `elapsed_s` ago.
+    """
+    site, strongest, strongest_direct, serving, direct, total = heard(params, state, lane, user)
+    wait_s = 0.0
+    if hand_over(params, state, lane, user, site, strongest, serving, elapsed_s):
+        serving, direct = strongest, strongest_direct
+        wait_s = interruption_left(params, state, lane, user, elapsed_s, step)
+    up, down, power_w = link_of_gains(params, state, lane, user, serving, total, direct)
+    return up, down, power_w, wait_s
+
+
+@scalar
+def link_of_gains(params, state, lane, user, serving, total, direct):
+    """(bit/s/Hz up, bit/s/Hz down, W) from the gain of the site that serves and the gains of all."""
+    up_sinr, down_sinr, power_w = sinr_of_gains(params, state, lane, user, serving, total)
     up = faded_efficiency(params, state, lane, user, up_sinr, params.uplink_layers, direct)
     down = faded_efficiency(params, state, lane, user, down_sinr, params.downlink_layers, direct)
     return up, down, power_w
@@ -42,10 +64,22 @@ def user_link(params, state, lane, user):
 @scalar
 def user_sinr(params, state, lane, user):
     """(ratio up, ratio down, W, 1 or 0): mean SINR over the fading, power of the user, whether a direct path serves."""
-    serving, others, direct = path_gains(params, state, lane, user)
+    _, _, _, serving, direct, total = heard(params, state, lane, user)
+    up, down, power_w = sinr_of_gains(params, state, lane, user, serving, total)
+    return up, down, power_w, direct
+
+
+@scalar
+def sinr_of_gains(params, state, lane, user, serving, total):
+    """(ratio up, ratio down, W) behind the user's own wall."""
+    others = max(0.0, total - serving) + np.float64(state.outer_gain[lane])
+    wall_db = np.float64(state.user_wall_db[lane, user])
+    if wall_db > 0.0:
+        wall = ratio(-wall_db)
+        serving, others = serving * wall, others * wall
     power_w = controlled_uplink_power_w(params, serving)
     up = uplink_sinr(params, state, lane, serving, power_w)
-    return up, downlink_sinr(params, state, lane, serving, others), power_w, direct
+    return up, downlink_sinr(params, state, lane, serving, others), power_w
 
 
 @scalar
@@ -121,20 +155,20 @@ def uplink_sinr(params, state, lane, serving_gain, power_w):
 
 
 @scalar
-def path_gains(params, state, lane, user):
-    """(ratio, ratio, 1 or 0): gain to the strongest site, which serves; to all others; whether the first is direct."""
-    strongest, total, direct = 0.0, 0.0, 0
-    for site in range(SITES):
-        gain, seen = path(params, state, lane, user, site)
+def heard(params, state, lane, user):
+    """(index, ratio, 1 or 0, ratio, 1 or 0, ratio): the strongest site, its gain to the user's wall and whether that is
+    direct, the same two of the site that serves, and the gains of all sites together."""
+    serving_site = state.user_site[lane, user]
+    strongest_site, strongest, strongest_direct = 0, 0.0, 0
+    serving, serving_direct, total = 0.0, 0, 0.0
+    for site in range(params.site_x_m.shape[0]):
+        gain, direct = path(params, state, lane, user, site)
         if gain > strongest:
-            strongest, direct = gain, seen
+            strongest_site, strongest, strongest_direct = site, gain, direct
+        if site == serving_site:
+            serving, serving_direct = gain, direct
         total += gain
-    others = max(0.0, total - strongest) + np.float64(state.outer_gain[lane])
-    wall_db = np.float64(state.user_wall_db[lane, user])
-    if wall_db > 0.0:
-        wall = ratio(-wall_db)
-        strongest, others = strongest * wall, others * wall
-    return strongest, others, direct
+    return strongest_site, strongest, strongest_direct, serving, serving_direct, total
 
 
 @scalar
@@ -164,10 +198,11 @@ def path(params, state, lane, user, site):
 
 @scalar
 def distance_to_site_m(params, state, lane, user, site):
-    """m along the ground."""
-    return site_distance_of_place_m(
+    """m along the ground, at least `keep_out_m`."""
+    distance_m = site_distance_of_place_m(
         params, np.float64(state.user_x_m[lane, user]), np.float64(state.user_y_m[lane, user]), site
     )
+    return max(params.keep_out_m, distance_m)
 
 
 @scalar
@@ -188,11 +223,11 @@ def uplink_rise_db(params, state, lane):
 
 @scalar
 def user_in_line_of_sight(params, state, lane, user):
-    """1 or 0: whether a direct path leads from the base station of its own hexagon to the user."""
-    return path(params, state, lane, user, 0)[1]
+    """1 or 0: whether a direct path leads from the site that serves to the user."""
+    return path(params, state, lane, user, state.user_site[lane, user])[1]
 
 
 @scalar
 def user_distance_m(params, state, lane, user):
-    """m along the ground from the base station of its own hexagon."""
-    return distance_to_site_m(params, state, lane, user, 0)
+    """m along the ground from the site that serves."""
+    return distance_to_site_m(params, state, lane, user, state.user_site[lane, user])

@@ -1,4 +1,4 @@
-"""From a scenario's values of a cell, by name, to the parameters that the rules read.
+"""From a scenario's values of a cell and its sites, by name, to the parameters that the rules read.
 
 Four values are names: `propagation` (umi, uma, inh_mixed, inh_open), `modulation` (shannon, tr36942, mcs_table1,
 mcs_table2), `fading` (none, ergodic, block, ar1) and `spec_version` (v16.1, v19.2). The others are the numbers of
@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 
 from mei_gym.compiled import plain
-from mei_gym.network.cell import CellParams
+from mei_gym.network.cell import CellParams, NetworkParams
 from mei_gym.network.channel import INH_MIXED, INH_OPEN, PROPAGATIONS, UMA, UMI
 from mei_gym.network.codes import MODULATIONS
 from mei_gym.network.ergodic import ergodic_efficiencies
 from mei_gym.network.fading import BLOCK, ERGODIC, FADINGS, KNOTS, independent_blocks
+from mei_gym.network.handover import handover_params
+from mei_gym.network.movement import movement_params
 from mei_gym.network.penetration import SPEC_VERSIONS
 from mei_gym.network.rate import carrier_bandwidth_hz
-from mei_gym.network.sites import cell_radius_m
+from mei_gym.network.sites import disk_of_sites_m, site_params
+from mei_gym.network.topology import sites_of
 from mei_gym.spelling import nearest
 
 MODULATION = "modulation"
@@ -113,6 +116,53 @@ def cell_params(values: Mapping[str, Any]) -> CellParams:
     return params
 
 
+def network_params(
+    cell: Mapping[str, Any] | None = None,
+    topology: str = "hexagonal",
+    sites: Mapping[str, Any] | None = None,
+    served: int = 1,
+    region: Mapping[str, Any] | None = None,
+    handover: Mapping[str, float] | None = None,
+) -> Any:
+    """The parameters of a whole network.
+
+    Args:
+        cell: values of `cell_params`.
+        topology: a name of `topology.TOPOLOGIES`.
+        sites: its values; a lattice has one ring and the propagation's distance where they say nothing.
+        served: how many sites, those nearest to the origin, have the scenario's users; 0: all.
+        region: values of `movement_params`; left out: the served cells' disk, or the rectangle of the sites.
+        handover: values of `handover_params`.
+
+    Raises:
+        ValueError: an unknown name or a value out of its range, in one sentence.
+    """
+    radio = cell_params(cell or {})
+    values, lattice_m, rings = dict(sites or {}), 0.0, 0
+    if topology == "hexagonal":
+        values = {"rings": 1, "site_distance_m": radio.site_distance_m, **values}
+    places = sites_of(topology, values)
+    if topology == "hexagonal":
+        lattice_m, rings = float(values["site_distance_m"]), int(values["rings"])
+    if not 0 <= served <= len(places.x_m):
+        raise ValueError(f"served is {served}; 0 for all, or up to the {len(places.x_m)} sites that there are.")
+    laid = site_params(places, served, lattice_m, rings)
+    if lattice_m > 0.0:
+        standard = {"region": "disk", "region_outer_m": disk_of_sites_m(laid.served_sites, lattice_m)}
+        standard["region_inner_m"] = radio.keep_out_m
+    else:
+        width_m, height_m = (
+            values.get(side) or 2.0 * max(float(np.abs(along).max()), 50.0)
+            for side, along in (("width_m", places.x_m), ("height_m", places.y_m))
+        )
+        standard = {"region": "rectangle", "region_width_m": float(width_m), "region_height_m": float(height_m)}
+    wished = dict(region or {})
+    if wished.get("region", standard["region"]) != standard["region"]:
+        standard = {}
+    movement = movement_params(**{**standard, **wished})
+    return NetworkParams(*radio, *laid, *movement, *handover_params(**dict(handover or {})))
+
+
 def chosen(name: str, word: Any) -> Any:
     """What a name of a scenario stands for."""
     kinds = NAMES[name]
@@ -142,16 +192,12 @@ def refuse_what_does_not_fit(params: CellParams) -> None:
     low_m, high_m = USER_HEIGHTS_M[params.propagation]
     least_m = LEAST_DISTANCE_M[params.propagation]
     propagation = next(name for name, kind in PROPAGATIONS.items() if kind == params.propagation)
-    radius_m = plain(cell_radius_m)(params)
     if not low_m <= params.user_height_m <= high_m:
         raise ValueError(
             f"The cell value user_height_m is {params.user_height_m}; {propagation} holds from {low_m:g} to {high_m:g}."
         )
-    if not least_m <= params.keep_out_m < radius_m:
-        raise ValueError(
-            f"The cell value keep_out_m is {params.keep_out_m}; {propagation} holds from {least_m:g} and the cell ends"
-            f" at {radius_m:.4g}."
-        )
+    if params.keep_out_m < least_m:
+        raise ValueError(f"The cell value keep_out_m is {params.keep_out_m}; {propagation} holds from {least_m:g}.")
     if params.propagation >= INH_MIXED and params.indoor_share + params.car_share > 0.0:
         raise ValueError(
             f"The users of {propagation} are inside with its masts; an indoor_share and car_share of 0 are accepted."

@@ -82,7 +82,7 @@ def test_beyond_its_ends_the_table_goes_on_in_proportion_and_at_the_cap():
 def test_blocks_spread_the_rate_as_published_and_keep_its_mean(blocks, spread):
     """Coefficient of variation of the rate at 10 dB, Rayleigh."""
     params = cell_params({"fading": "block", "fading_blocks": blocks, "efficiency_gap": 1.0, "efficiency_cap": 50.0})
-    state = empty_state(1, 1, dtype=np.float64)
+    state = empty_state(1, 1)
     rates = np.array([faded_at(params, state, step) for step in range(4000)])
     assert rates.std() / rates.mean() == pytest.approx(spread, abs=0.015)
     assert rates.mean() == pytest.approx(2.907, rel=0.03)
@@ -95,7 +95,7 @@ def faded_at(params, state, step):
 
 def test_blocks_of_a_request_are_the_same_up_and_down_and_other_ones_next_time():
     params = cell_params({"fading": "block", "fading_blocks": 3})
-    state = empty_state(1, 2, dtype=np.float64)
+    state = empty_state(1, 2)
     first, again, later = faded_at(params, state, 5), faded_at(params, state, 5), faded_at(params, state, 6)
     assert first == again != later
     state.user_faded_step[0, 1] = 6
@@ -128,7 +128,7 @@ def test_j0_is_its_integral():
 def test_a_gain_of_ar1_keeps_its_law_and_its_memory():
     params = cell_params({"fading": "ar1"})
     users, elapsed_s = 6000, 0.005
-    state = empty_state(1, users, mean_speed_mps=2.0, dtype=np.float64)
+    state = empty_state(1, users, mean_speed_mps=2.0)
     for user in range(users):
         fading.start_fading(params, state, 0, user)
     before = state.user_fading_re + 1j * state.user_fading_im
@@ -148,7 +148,7 @@ def test_a_gain_of_ar1_keeps_its_law_and_its_memory():
 
 
 def test_more_power_is_never_slower_under_any_fading():
-    state = empty_state(1, 1, dtype=np.float64)
+    state = empty_state(1, 1)
     fading.start_fading(cell_params({}), state, 0, 0)
     for kind in fading.FADINGS:
         for modulation in MODULATIONS:
@@ -162,7 +162,7 @@ def test_more_power_is_never_slower_under_any_fading():
 
 
 def test_compiled_fading_equals_plain_fading():
-    state = empty_state(1, 2, dtype=np.float64)
+    state = empty_state(1, 2)
     with np.errstate(over="ignore"):
         plain(fading.start_fading)(cell_params({}), state, 0, 1)
         for kind in fading.FADINGS:

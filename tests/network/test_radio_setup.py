@@ -58,7 +58,6 @@ WRONG = [
     ({"propagation": "inh_mixed", "indoor_share": 0.5}, r"users of inh_mixed are inside .*0 are accepted"),
     ({"propagation": "uma", "user_height_m": 20}, r"user_height_m is 20\.0; uma holds from 1\.5 to 13"),
     ({"keep_out_m": 3.0}, r"keep_out_m is 3\.0; umi holds from 10"),
-    ({"site_distance_m": 15.0}, r"keep_out_m is 10\.0; umi holds from 10 and the cell ends at 7\.87"),
     ({"downlink_share": 0.7, "uplink_share": 0.5}, r"add up to 1\.2; at most 1"),
     ({"modulation": "mcs_table1", "efficiency_gap": 1.5}, r"efficiency_gap says nothing of the codes of mcs_table1"),
 ]  # fmt: skip

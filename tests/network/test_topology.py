@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pytest
 
-from mei_gym.network.sites import NEIGHBOUR_COS, NEIGHBOUR_SIN, SITES
 from mei_gym.network.topology import hexagonal_sites, poisson_sites, sites_of, sites_of_file
 
 
@@ -17,12 +16,12 @@ def nearest_neighbours_m(sites):
     return apart_m.min(axis=1)
 
 
-def test_one_ring_is_the_cell_and_its_six_neighbours_in_the_order_of_the_rules():
+def test_one_ring_is_a_site_and_its_six_neighbours_counterclockwise():
     x_m, y_m = hexagonal_sites(1, 200.0)
-    assert len(x_m) == SITES
     assert (x_m[0], y_m[0]) == (0.0, 0.0)
-    np.testing.assert_allclose(x_m[1:], 200.0 * NEIGHBOUR_COS[1:], atol=1e-12)
-    np.testing.assert_allclose(y_m[1:], 200.0 * NEIGHBOUR_SIN[1:], atol=1e-12)
+    angles = np.arange(6) * math.pi / 3.0
+    np.testing.assert_allclose(x_m[1:], 200.0 * np.cos(angles), atol=1e-12)
+    np.testing.assert_allclose(y_m[1:], 200.0 * np.sin(angles), atol=1e-12)
 
 
 def test_rings_hold_six_sites_more_each_and_every_site_is_a_distance_from_its_nearest():
