@@ -1,4 +1,4 @@
-"""How fast: steps per second in every shell, start-up, the environment's share of training, and the field's peers.
+"""How fast: steps per second in every shell, start-up, the serving engine, the share of training, the field's peers.
 
 Actions are drawn beforehand and are feasible: a shadow of the timed environment, on the same seed, samples them from
 its mask and goes ahead by a window of steps, which the timed one then plays. So no sampling is timed, and the windows
@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 
+from mei_gym.benchmark_serving import serving_speeds
 from mei_gym.doctor import cores, installed
 
 SEED = 0
@@ -60,10 +61,11 @@ class Effort(NamedTuple):
     least: int  # steps of each lane in a window
     peer_s: float  # wall time of a peer's window
     rollouts: int  # of PPO over many lanes
+    requests: int  # of the serving engine
 
 
-THOROUGH = Effort(windows=9, steps=40_000, least=64, peer_s=1.0, rollouts=6)
-QUICK = Effort(windows=3, steps=2_000, least=8, peer_s=0.1, rollouts=1)
+THOROUGH = Effort(windows=9, steps=40_000, least=64, peer_s=1.0, rollouts=6, requests=100_000)
+QUICK = Effort(windows=3, steps=2_000, least=8, peer_s=0.1, rollouts=1, requests=5_000)
 
 
 class Shell(NamedTuple):
@@ -91,6 +93,8 @@ def benchmark(id: str, quick: bool = False, say: Callable[[str], None] = lambda 
         say(f"{name}, lanes: {lanes}, threads: {threads}")
         row = {"shell": name, "lanes": lanes, "threads": threads}
         result["speeds"].append({**row, **speed(partial(shell, id, lanes, threads), lanes, effort)})
+    say("the serving engine")
+    result["serving"] = serving_speeds(effort.requests, effort.windows)
     result["training"] = []
     for lanes in (1, SB3_LANES) if trains else ():
         say(f"PPO, lanes: {lanes}")
@@ -115,6 +119,10 @@ def tables(result: dict[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]
     yield "Machine", [{"what": name, "is": value} for name, value in result["machine"].items()]
     yield f"Start-up of {result['id']}", result["start"]
     yield f"Steps per second of {result['id']}", result["speeds"]
+    yield (
+        "Serving engine: requests per second of one core; ratio: to stepping through every iteration",
+        result["serving"],
+    )
     yield "PPO: which share of its wall time the environment takes", result["training"]
     yield "Peers, one environment each; ratio: how many times faster this one is", result["peers"]
 

@@ -193,7 +193,7 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Short repeats: a look, not numbers to publish.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure steps per second, start-up and the share of training."""
+    """Measure steps per second, start-up, the serving engine and the share of training."""
     from mei_gym.benchmark import benchmark, tables
     from mei_gym.catalogue import known_id
 

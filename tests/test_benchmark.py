@@ -17,9 +17,11 @@ from mei_gym.benchmark import (
     startup,
     tables,
 )
+from mei_gym.benchmark_serving import drawn, serving_speeds
+from mei_gym.workload.lengths import named_lengths
 
 ID = "mei/SplitInference-v0"
-BRIEF = Effort(windows=2, steps=32, least=4, peer_s=0.01, rollouts=1)
+BRIEF = Effort(windows=2, steps=32, least=4, peer_s=0.01, rollouts=1, requests=100)
 
 
 def test_a_drawn_action_is_always_feasible_and_every_feasible_one_is_drawn():
@@ -78,10 +80,27 @@ def test_a_peer_is_timed_by_its_id():
     assert peer_speed("gymnasium", "CartPole-v1", BRIEF) > 100.0
 
 
+def test_the_serving_engine_is_timed_at_loads_that_it_can_bear():
+    rows = serving_speeds(requests=400, repeats=1)
+    assert [row["load"] for row in rows] == [0.5, 0.8]
+    for row in rows:
+        assert row["iterations_per_request"] > row["iterations_per_event"] > 1.0
+        assert row["slowest"] <= row["requests_per_core_s"] <= row["fastest"]
+
+
+def test_drawn_lengths_are_whole_within_their_limits_and_have_the_traces_mean():
+    prompts = drawn(named_lengths("azure_conv").prompt, 4142, 200_000, np.random.default_rng(0))
+    assert np.array_equal(prompts, np.floor(prompts))
+    assert prompts.min() >= 1.0
+    assert prompts.max() == 4142.0
+    assert prompts.mean() == pytest.approx(1146.0, rel=0.02)  # the fit's own mean
+
+
 def test_the_whole_benchmark_fills_every_table(monkeypatch):
     row = {"steps_per_s": 1000.0, "slowest": 900.0, "fastest": 1100.0, "steps_per_core_s": 1000.0, "resets_per_s": 10.0}
     monkeypatch.setattr("mei_gym.benchmark.startup", lambda id: [{"start": "cold"}])
     monkeypatch.setattr("mei_gym.benchmark.speed", lambda make, lanes, effort: dict(row))
+    monkeypatch.setattr("mei_gym.benchmark.serving_speeds", lambda requests, repeats: [{"load": 0.5}])
     monkeypatch.setattr("mei_gym.benchmark.ppo_share", lambda id, lanes, effort: {"lanes": lanes})
     monkeypatch.setattr("mei_gym.benchmark.peer_speed", lambda module, id, effort: 10.0)
     monkeypatch.setattr("mei_gym.benchmark.find_spec", lambda module: module)
@@ -93,4 +112,4 @@ def test_the_whole_benchmark_fills_every_table(monkeypatch):
     assert ("SB3 VecEnv", 64) in shells
     assert all(rows for _, rows in tables(result))
     assert all(peer["ratio"] == 100.0 for peer in result["peers"])
-    assert len(heard) == 1 + len(result["speeds"]) + len(result["training"]) + len(result["peers"])
+    assert len(heard) == 2 + len(result["speeds"]) + len(result["training"]) + len(result["peers"])

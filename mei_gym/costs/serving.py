@@ -14,15 +14,19 @@ An answer that is split (0 < c < L) takes part in an iteration, then is away for
 the device, through its blocks, and its activations come up again. It joins the first iteration that starts after
 it is back. An answer that lives wholly on the server takes part in every iteration.
 
-Before the server, a split prompt is prepared on its device until `ready_s`, then its activations share the cell's
-uplink with the other uploads: equal shares of air time, after what the streams of single tokens take.
+Before the server, a split prompt is prepared on its device until `ready_s`, then its activations cross the cell's
+uplink, and perhaps a pipe of the backhaul, which they share with other transfers (`links`).
+
+Requests wait in order of arrival, or with `queue_order` SHORTEST the one that reserves least is first. Whoever is first
+waits until there is room for it, and all others wait behind it. There is no preemption: what was admitted runs to its
+end, because its keys and values were reserved whole.
 
 A user who has waited past the patience gives up, unless the prompt has begun to run: `give_up`, called by the
-environment at each of its steps, takes such requests off the device, the air and the queue.
+environment at each of its steps, takes such requests off the device, the links and the queue.
 
-Events: a device is ready, an upload ends, a background request arrives, an iteration ends. Between events nothing
-changes, so the engine jumps. The iteration is the smallest event, because a measured block's time is not linear in
-its context; jumps over several iterations would have to approximate it.
+Events: a device is ready, a transfer ends, a background request arrives, an iteration ends. Between events nothing
+changes, so the engine jumps. An iteration that carries a chunk, or an answer that is split, is an event of its own;
+iterations of whole answers alone are passed many at once (`steady`), which changes no time and no number.
 
 Sources: Orca and Sarathi-Serve (iteration-level scheduling, chunked prefill); vLLM (admission by KV memory).
 """
@@ -35,11 +39,10 @@ import numpy as np
 
 from mei_gym.compiled import scalar
 from mei_gym.costs.compute import block_mixed_time, head_time
-from mei_gym.costs.slots import FIRST, LAST, drop, release, tell
-from mei_gym.costs.uplink import air_time_passes, finish_upload, look_ahead, start_uploads, upload_end
-
-SERVER = 0  # the processor index of the edge server in every cost table
-PACE_WEIGHT = 0.1  # chosen: the pace remembers about ten iterations
+from mei_gym.costs.links import change_streams, finish_upload, give_up_on_the_way, start_uploads
+from mei_gym.costs.server import SERVER
+from mei_gym.costs.slots import FIRST, LAST, drop, release, reservation, tell
+from mei_gym.costs.steady import PACE_WEIGHT, begin_answers
 
 
 @scalar
@@ -51,7 +54,7 @@ def advance(params, state, lane, until_s, background_s):
     """
     limit_s = min(until_s, background_s)
     while True:
-        ready_s, uploaded_s = state.next_ready_s[lane], upload_end(state, lane)
+        ready_s, uploaded_s = state.next_ready_s[lane], state.next_sent_s[lane]
         event_s = min(min(ready_s, uploaded_s), state.iteration_end_s[lane])
         if event_s > limit_s:
             state.clock_s[lane] = limit_s
@@ -60,30 +63,30 @@ def advance(params, state, lane, until_s, background_s):
         if ready_s <= event_s:
             start_uploads(state, lane, event_s)
         elif uploaded_s <= event_s:
-            finish_upload(state, lane, event_s)
-            wake(params, state, lane, event_s)
+            finish_upload(params, state, lane, event_s)
+            wake(state, lane, event_s)
         else:
             if state.iteration_time_s[lane] > 0.0:
                 end_iteration(params, state, lane)
-            start_iteration(params, state, lane, event_s)
+            horizon_s = min(limit_s, min(ready_s, state.next_sent_s[lane]))  # an answer's end may have freed a link
+            start_iteration(params, state, lane, event_s, horizon_s)
 
 
 @scalar
-def wake(params, state, lane, now_s):
-    """Start an iteration at once where the server idles."""
+def wake(state, lane, now_s):
+    """Let the server, where it idles, look for work now: the next `advance` begins with that."""
     if state.iteration_time_s[lane] == 0.0:
-        start_iteration(params, state, lane, now_s)
+        state.iteration_end_s[lane] = now_s
 
 
 @scalar
 def admit(params, state, lane):
-    """Let waiting requests in, in order of arrival, while there is room for them and for their keys and values."""
+    """Let waiting requests in, first come or least first, while there is room for them and their keys and values."""
     slots = state.waiting.shape[1]
     while state.waiting_count[lane] > 0:
         running = state.prefilling_count[lane] + state.resident_count[lane] + state.split_count[lane]
         slot = state.waiting[lane, state.waiting_head[lane]]
-        tokens = state.slot_prompt_tokens[lane, slot] + state.slot_answer_tokens[lane, slot]
-        needed = state.slot_share[lane, slot] * tokens
+        needed = reservation(state, lane, slot)
         fits = state.kv_tokens[lane] + needed <= params.kv_capacity_tokens or running == 0
         if running >= state.resident.shape[1] or not fits:
             return
@@ -96,10 +99,28 @@ def admit(params, state, lane):
 
 
 @scalar
-def start_iteration(params, state, lane, now_s):
-    """Begin the next iteration, or idle until a split answer is back."""
+def start_iteration(params, state, lane, now_s, horizon_s):
+    """Begin the next iteration, or idle; before the horizon nothing happens outside of the server."""
     admit(params, state, lane)
+    if state.prefilling_count[lane] > 0 or state.split_count[lane] > 0:
+        begin_mixed(params, state, lane, now_s)
+    elif state.resident_count[lane] > 0:
+        begin_answers(params, state, lane, now_s, horizon_s)
+    else:
+        idle(state, lane, now_s, inf)
 
+
+@scalar
+def idle(state, lane, now_s, until_s):
+    """Run nothing until something comes, or until a split answer is back."""
+    state.iteration_began_s[lane] = now_s
+    state.iteration_end_s[lane] = until_s
+    state.iteration_time_s[lane] = 0.0
+
+
+@scalar
+def begin_mixed(params, state, lane, now_s):
+    """Begin an iteration of chunks, split answers that are back and whole answers, or idle until one is back."""
     batch = float(state.resident_count[lane])
     context = state.resident_context_tokens[lane]
     reach = 1.0 if state.resident_count[lane] > 0 else 0.0
@@ -134,9 +155,7 @@ def start_iteration(params, state, lane, now_s):
                 leaving += 1.0
 
     if reach == 0.0:
-        state.iteration_began_s[lane] = now_s
-        state.iteration_end_s[lane] = wake_s
-        state.iteration_time_s[lane] = 0.0
+        idle(state, lane, now_s, wake_s)
         return
     mean_context = context / batch if batch > 0.0 else 0.0
     mean_chunk_context = chunk_context / chunk if chunk > 0.0 else 0.0
@@ -154,6 +173,7 @@ def end_iteration(params, state, lane):
     """Count the tokens that leave, and tell of first and last ones."""
     now_s = state.iteration_end_s[lane]
     state.iteration[lane] += 1
+    state.stops[lane] += 1
     iteration = state.iteration[lane]
     weight = PACE_WEIGHT if iteration > 1 else 1.0
     state.pace_s[lane] += weight * (state.iteration_time_s[lane] - state.pace_s[lane])
@@ -177,8 +197,8 @@ def end_iteration(params, state, lane):
         else:
             state.split_count[lane] -= 1
             state.split[lane, place] = state.split[lane, state.split_count[lane]]
-            air_time_passes(state, lane, now_s)
-            state.stream_share[lane] = max(0.0, state.stream_share[lane] - state.slot_stream_share[lane, slot])
+            link, share = state.slot_stream_link[lane, slot], state.slot_stream_share[lane, slot]
+            change_streams(state, lane, link, -share, now_s)
             tell(state, lane, slot, LAST, now_s)
             release(state, lane, slot)
 
@@ -230,8 +250,8 @@ def finish_prompts(params, state, lane, now_s):
             state.slot_ready_s[lane, slot] = now_s + state.slot_away_s[lane, slot]
             state.split[lane, state.split_count[lane]] = slot
             state.split_count[lane] += 1
-            air_time_passes(state, lane, now_s)
-            state.stream_share[lane] += state.slot_stream_share[lane, slot]
+            link, share = state.slot_stream_link[lane, slot], state.slot_stream_share[lane, slot]
+            change_streams(state, lane, link, share, now_s)
         else:
             finish = state.iteration[lane] + np.int64(answer_tokens - 1.0)
             state.slot_finish[lane, slot] = finish
@@ -246,39 +266,20 @@ def finish_prompts(params, state, lane, now_s):
 @scalar
 def give_up(params, state, lane, now_s):
     """Drop the requests whose users no longer wait for a first token and whose prompt has not begun to run."""
-    place = 0
-    while place < state.preparing_count[lane]:
-        slot = state.preparing[lane, place]
-        if state.slot_patience_s[lane, slot] < now_s:
-            state.preparing_count[lane] -= 1
-            state.preparing[lane, place] = state.preparing[lane, state.preparing_count[lane]]
-            drop(state, lane, slot, now_s)
-        else:
-            place += 1
-    air_time_passes(state, lane, now_s)
-    place = 0
-    while place < state.uploading_count[lane]:
-        slot = state.uploading[lane, place]
-        if state.slot_patience_s[lane, slot] < now_s:
-            state.uploading_count[lane] -= 1
-            state.uploading[lane, place] = state.uploading[lane, state.uploading_count[lane]]
-            drop(state, lane, slot, now_s)
-        else:
-            place += 1
+    give_up_on_the_way(state, lane, now_s)
     slots = state.waiting.shape[1]
     head, kept = state.waiting_head[lane], 0
     for place in range(state.waiting_count[lane]):
         slot = state.waiting[lane, (head + place) % slots]
         if state.slot_patience_s[lane, slot] < now_s:
-            share, prompt_tokens = state.slot_share[lane, slot], state.slot_prompt_tokens[lane, slot]
-            state.kv_waiting_tokens[lane] -= share * (prompt_tokens + state.slot_answer_tokens[lane, slot])
-            state.prompt_backlog_tokens[lane] -= share * prompt_tokens
-            state.coming_tokens[lane] += share * prompt_tokens
+            prompt_tokens = state.slot_share[lane, slot] * state.slot_prompt_tokens[lane, slot]
+            state.kv_waiting_tokens[lane] -= reservation(state, lane, slot)
+            state.prompt_backlog_tokens[lane] -= prompt_tokens
+            state.coming_tokens[lane] += prompt_tokens
             drop(state, lane, slot, now_s)
         else:
             state.waiting[lane, (head + kept) % slots] = slot
             kept += 1
     state.waiting_count[lane] = kept
-    look_ahead(state, lane)
     if kept > 0:
-        wake(params, state, lane, now_s)
+        wake(state, lane, now_s)

@@ -16,6 +16,7 @@ from mei_gym.compiled import scalar
 
 FIRST, LAST, DROPPED = 0, 1, 2  # kinds of news
 NEWS_KINDS = 3
+FCFS, SHORTEST = 0, 1  # orders of the queue: as they come; the least to reserve first
 
 
 class ServingState(NamedTuple):
@@ -29,6 +30,7 @@ class ServingState(NamedTuple):
     iteration_time_s: np.ndarray  # f8[lane] how long it takes; 0: the server idles
     pace_s: np.ndarray  # f8[lane] running mean of the iterations' times
     busy_s: np.ndarray  # f8[lane] time spent in iterations
+    stops: np.ndarray  # i8[lane] iterations whose end was an event; the others were passed in jumps
     # lists of slots, each with its length
     free: np.ndarray  # i4[lane, slot]
     free_count: np.ndarray  # i4[lane]
@@ -37,8 +39,9 @@ class ServingState(NamedTuple):
     uploading: np.ndarray  # i4[lane, slot]
     uploading_count: np.ndarray  # i4[lane]
     next_ready_s: np.ndarray  # f8[lane] when the next device is ready; inf: none prepares
-    next_sent_air_s: np.ndarray  # f8[lane] value of the air clock at which the next upload ends; inf: none
-    waiting: np.ndarray  # i4[lane, slot] a ring
+    next_sent_s: np.ndarray  # f8[lane] when the next transfer ends; inf: none is under way
+    next_sent_link: np.ndarray  # i4[lane] on which link
+    waiting: np.ndarray  # i4[lane, slot] a ring, in the order in which they will be let in
     waiting_head: np.ndarray  # i4[lane]
     waiting_count: np.ndarray  # i4[lane]
     prefilling: np.ndarray  # i4[lane, running] first come first
@@ -54,10 +57,14 @@ class ServingState(NamedTuple):
     kv_waiting_tokens: np.ndarray  # f8[lane] what the waiting requests will reserve
     prompt_backlog_tokens: np.ndarray  # f8[lane] prompt tokens at the server and not yet run, weighed by share
     coming_tokens: np.ndarray  # f8[lane] prompt tokens still on their way, weighed by share
-    # the uplink
-    air_clock_s: np.ndarray  # f8[lane] air time that each upload under way has had so far
-    air_updated_s: np.ndarray  # f8[lane]
-    stream_share: np.ndarray  # f8[lane] share of the air that single-token streams take
+    # the links
+    link_clock: np.ndarray  # f8[lane, link] what each transfer under way has gained, by its unit of work
+    link_updated_s: np.ndarray  # f8[lane, link] when the clock was last moved
+    link_weight: np.ndarray  # f8[lane, link] sum of the transfers' weights
+    link_transfers: np.ndarray  # i4[lane, link]
+    link_next_slot: np.ndarray  # i4[lane, link] whose transfer ends next, where there is any
+    link_end_s: np.ndarray  # f8[lane, link] when that is, if nothing changes; inf: none is under way
+    link_stream_share: np.ndarray  # f8[lane, link] share of the link that single-token streams take
     # the slots
     slot_request: np.ndarray  # i8[lane, slot] -1: background
     slot_prompt_tokens: np.ndarray  # f8[lane, slot]
@@ -65,8 +72,14 @@ class ServingState(NamedTuple):
     slot_share: np.ndarray  # f8[lane, slot] of the blocks, on the server
     slot_patience_s: np.ndarray  # f8[lane, slot] until when its user waits for the first token
     slot_ready_s: np.ndarray  # f8[lane, slot] prepared; later: back at the server
-    slot_air_s: np.ndarray  # f8[lane, slot] air time to send; later: value of the air clock when sent
-    slot_stream_share: np.ndarray  # f8[lane, slot]
+    slot_link: np.ndarray  # i4[lane, slot]
+    slot_work: np.ndarray  # f8[lane, slot] to transfer; later: value of the link's clock when transferred
+    slot_weight: np.ndarray  # f8[lane, slot]
+    slot_next_link: np.ndarray  # i4[lane, slot] to cross after the first; -1: none
+    slot_next_work: np.ndarray  # f8[lane, slot]
+    slot_next_weight: np.ndarray  # f8[lane, slot]
+    slot_stream_link: np.ndarray  # i4[lane, slot] that carries the tokens of its split answer
+    slot_stream_share: np.ndarray  # f8[lane, slot] of that link
     slot_away_s: np.ndarray  # f8[lane, slot] 0: resident
     slot_done_tokens: np.ndarray  # f8[lane, slot] prompt tokens run
     slot_chunk_tokens: np.ndarray  # f8[lane, slot] prompt tokens in this iteration
@@ -79,6 +92,35 @@ class ServingState(NamedTuple):
     # what happened since the environment last looked: NEWS_KINDS * slot + kind, in order
     news: np.ndarray  # i4[lane, 2 * slot]
     news_count: np.ndarray  # i4[lane]
+
+
+RUNNING_LISTS = ("prefilling", "resident", "split")
+SLOT_LISTS = ("free", "preparing", "uploading", "waiting")
+COUNTS = {*(f"{name}_count" for name in (*RUNNING_LISTS, *SLOT_LISTS, "news")), "link_transfers"}
+PLACES = {"waiting_head", "next_sent_link", "link_next_slot", "slot_link", "slot_next_link", "slot_stream_link"}
+INTEGERS_32 = {*RUNNING_LISTS, *SLOT_LISTS, *COUNTS, *PLACES, "news"}
+INTEGERS_64 = {"iteration", "stops", "next_finish", "slot_request", "slot_finish"}
+
+
+def serving_state(lanes: int, slots: int, running_limit: int, links: int) -> ServingState:
+    """Zeroed arrays for `lanes` servers; `empty_server` makes each ready."""
+
+    def array(name: str) -> np.ndarray:
+        shape: tuple[int, ...] = (lanes,)
+        if name in RUNNING_LISTS:
+            shape = (lanes, running_limit)
+        elif name in SLOT_LISTS or name.startswith("slot_"):
+            shape = (lanes, slots)
+        elif name.startswith("link_"):
+            shape = (lanes, links)
+        elif name == "news":
+            shape = (lanes, 2 * slots)
+        if name == "slot_batched":
+            return np.zeros(shape, np.uint8)
+        kind = np.int32 if name in INTEGERS_32 else np.int64 if name in INTEGERS_64 else np.float64
+        return np.zeros(shape, kind)
+
+    return ServingState(*(array(name) for name in ServingState._fields))
 
 
 @scalar
@@ -102,6 +144,7 @@ def empty_server(params, state, lane):
     state.iteration_end_s[lane] = inf
     state.iteration_time_s[lane] = 0.0
     state.busy_s[lane] = 0.0
+    state.stops[lane] = 0
     state.pace_s[lane] = 0.0
     state.resident_context_tokens[lane] = 0.0
     state.next_finish[lane] = 0
@@ -110,10 +153,12 @@ def empty_server(params, state, lane):
     state.prompt_backlog_tokens[lane] = 0.0
     state.coming_tokens[lane] = 0.0
     state.next_ready_s[lane] = inf
-    state.next_sent_air_s[lane] = inf
-    state.air_clock_s[lane] = 0.0
-    state.air_updated_s[lane] = 0.0
-    state.stream_share[lane] = 0.0
+    state.next_sent_s[lane] = inf
+    state.next_sent_link[lane] = 0
+    for link in range(state.link_clock.shape[1]):  # the rest of a link is set by its first transfer
+        state.link_transfers[lane, link] = 0
+        state.link_end_s[lane, link] = inf
+        state.link_stream_share[lane, link] = 0.0
 
 
 @scalar
@@ -135,6 +180,7 @@ def fill_slot(state, lane, slot, request, prompt_tokens, answer_tokens, share, a
     state.slot_answer_tokens[lane, slot] = answer_tokens
     state.slot_share[lane, slot] = share
     state.slot_away_s[lane, slot] = away_s
+    state.slot_stream_link[lane, slot] = 0
     state.slot_stream_share[lane, slot] = stream_share
     state.slot_done_tokens[lane, slot] = 0.0
     state.slot_chunk_tokens[lane, slot] = 0.0
@@ -143,22 +189,35 @@ def fill_slot(state, lane, slot, request, prompt_tokens, answer_tokens, share, a
 
 
 @scalar
-def enqueue(state, lane, slot):
-    """Put a request whose prompt has arrived behind the others that wait."""
+def reservation(state, lane, slot):
+    """Tokens of a whole model, of which a request's keys and values take the room: prompt and answer, by its share."""
+    tokens = state.slot_prompt_tokens[lane, slot] + state.slot_answer_tokens[lane, slot]
+    return state.slot_share[lane, slot] * tokens
+
+
+@scalar
+def enqueue(params, state, lane, slot):
+    """Let a request whose prompt has arrived wait: behind all others, or in SHORTEST order behind those no larger."""
     slots = state.waiting.shape[1]
-    place = (state.waiting_head[lane] + state.waiting_count[lane]) % slots
-    state.waiting[lane, place] = slot
+    needed = reservation(state, lane, slot)
+    place = state.waiting_head[lane] + state.waiting_count[lane]
+    if params.queue_order == SHORTEST:
+        while place > state.waiting_head[lane]:
+            before = state.waiting[lane, (place - 1) % slots]
+            if reservation(state, lane, before) <= needed:
+                break
+            state.waiting[lane, place % slots] = before
+            place -= 1
+    state.waiting[lane, place % slots] = slot
     state.waiting_count[lane] += 1
-    share, prompt_tokens = state.slot_share[lane, slot], state.slot_prompt_tokens[lane, slot]
-    state.kv_waiting_tokens[lane] += share * (prompt_tokens + state.slot_answer_tokens[lane, slot])
-    state.prompt_backlog_tokens[lane] += share * prompt_tokens
+    state.kv_waiting_tokens[lane] += needed
+    state.prompt_backlog_tokens[lane] += state.slot_share[lane, slot] * state.slot_prompt_tokens[lane, slot]
 
 
 @scalar
 def release(state, lane, slot):
     """Free a finished request's slot and its keys and values."""
-    tokens = state.slot_prompt_tokens[lane, slot] + state.slot_answer_tokens[lane, slot]
-    state.kv_tokens[lane] = max(0.0, state.kv_tokens[lane] - state.slot_share[lane, slot] * tokens)
+    state.kv_tokens[lane] = max(0.0, state.kv_tokens[lane] - reservation(state, lane, slot))
     state.free[lane, state.free_count[lane]] = slot
     state.free_count[lane] += 1
 

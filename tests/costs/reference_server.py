@@ -1,17 +1,27 @@
 """A second server, written from the words of `costs/serving.py` and not from its code: objects, lists and plain loops.
 
-It shares only the time of a block and of the head with the engine. Uploads hold the air time that they still need, and
-every event takes some off; the engine moves one clock instead. Every sum over the batch is taken anew.
+It shares only the time of a block and of the head with the engine. Uploads hold the work that is left of them, and
+every event takes some off; the engine moves one clock a link instead. Every iteration is stepped through, and every sum
+over the batch is taken anew.
 """
 
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from mei_gym.compiled import plain
 from mei_gym.costs.compute import block_mixed_time, head_time
+from mei_gym.costs.slots import SHORTEST
 
 block_time, sampling_time = plain(block_mixed_time), plain(head_time)
+
+
+class Crossing(NamedTuple):
+    """One link of a request's way, and what it asks of it."""
+
+    link: int = 0
+    work: float = 0.0
+    weight: float = 1.0
 
 
 @dataclass
@@ -26,10 +36,11 @@ class Request:
     away_s: float = 0.0  # between two tokens of a split answer
     stream_share: float = 0.0
     ready_s: float = 0.0  # prepared on its device
-    air_s: float = 0.0
+    way: tuple[Crossing, ...] = (Crossing(),)  # the first link carries its token stream too
     patience_s: float = inf
     direct: bool = False  # comes to the queue at once, as the background does
-    left_air_s: float = 0.0
+    at: int = 0  # which crossing of its way is under way
+    left: float = 0.0  # work of it
     ran: float = 0.0
     given: float = 0.0
     back_s: float = 0.0
@@ -57,17 +68,22 @@ class ReferenceServer:
     batch: list[Request] = field(default_factory=list)
     ends_s: float = inf  # of the iteration, or when somebody is back
     works: bool = False
-    most_reserved: float = 0.0
-    most_running: int = 0
+    iterations: int = 0
+    busy_s: float = 0.0
 
     def send(self, request: Request) -> None:
         self.let_pass(request.decided_s)
         if request.direct:
-            self.queue.append(request)
-            if not self.works:
-                self.begin()
+            self.enqueue(request)
         else:
             self.preparing.append(request)
+
+    def enqueue(self, request: Request) -> None:
+        self.queue.append(request)
+        if self.params.queue_order == SHORTEST:
+            self.queue.sort(key=lambda each: each.reserved)  # stable: whoever came first stays first among equals
+        if not self.works:
+            self.begin()
 
     def abandon(self, now_s: float) -> None:
         """Users whose patience is over, and whose prompts have not begun, go away."""
@@ -79,34 +95,38 @@ class ReferenceServer:
         if self.queue and not self.works:  # the one who stood before them may have been too large to be let in
             self.begin()
 
-    def air_share(self) -> float:
-        """Of the air, for each upload."""
-        streams = sum(each.stream_share for each in self.answering)
-        return (1.0 - min(0.9, streams)) / len(self.uploading)
+    def gain(self, link: int) -> float:
+        """Of work, a second, by each transfer on a link."""
+        streams = sum(each.stream_share for each in self.answering if each.way[0].link == link)
+        return (1.0 - min(0.9, streams)) / sum(self.weights(link))
+
+    def weights(self, link: int) -> list[float]:
+        return [each.way[each.at].weight for each in self.uploading if each.way[each.at].link == link]
 
     def let_pass(self, until_s: float) -> None:
         while True:
             ready_s = min((each.ready_s for each in self.preparing), default=inf)
-            sent_s = inf
-            if self.uploading:
-                sent_s = self.now_s + max(0.0, min(each.left_air_s for each in self.uploading)) / self.air_share()
+            gains = [self.gain(each.way[each.at].link) for each in self.uploading]
+            ends_s = [self.now_s + max(0.0, each.left) / gain for each, gain in zip(self.uploading, gains)]
+            sent_s = min(ends_s, default=inf)
             event_s = min(ready_s, sent_s, self.ends_s, until_s)
-            if self.uploading:
-                gained_s = (event_s - self.now_s) * self.air_share()
-                for each in self.uploading:
-                    each.left_air_s -= gained_s
+            for each, gain in zip(self.uploading, gains):
+                each.left -= (event_s - self.now_s) * gain
             self.now_s = event_s
             if ready_s == event_s:
                 for each in [each for each in self.preparing if each.ready_s <= event_s]:
                     self.preparing.remove(each)
-                    each.left_air_s = each.air_s
+                    each.left = each.way[0].work
                     self.uploading.append(each)
             elif sent_s == event_s:
-                sent = min(self.uploading, key=lambda each: each.left_air_s)
+                sent = self.uploading[ends_s.index(sent_s)]
                 self.uploading.remove(sent)
-                self.queue.append(sent)
-                if not self.works:
-                    self.begin()
+                if sent.at + 1 < len(sent.way):
+                    sent.at += 1
+                    sent.left = sent.way[sent.at].work
+                    self.uploading.append(sent)
+                else:
+                    self.enqueue(sent)
             elif self.ends_s == event_s:
                 if self.works:
                     self.finish()
@@ -122,8 +142,6 @@ class ReferenceServer:
             if len(running) >= params.running_limit or (running and reserved > params.kv_capacity_tokens):
                 break
             self.reading.append(self.queue.pop(0))
-            self.most_reserved = max(self.most_reserved, reserved)
-            self.most_running = max(self.most_running, len(running) + 1)
 
         self.batch = [each for each in self.answering if each.back_s <= self.now_s]
         room = params.chunk_tokens
@@ -145,10 +163,12 @@ class ReferenceServer:
             params, 0, chunk / reach, behind / chunk if chunk else 0.0, batch / reach, context / batch if batch else 0.0
         )
         sampling_s = sampling_time(params, 0, float(leaving)) if leaving else 0.0
-        self.works = True
-        self.ends_s = self.now_s + params.layers * reach * block_s + sampling_s + params.iteration_overhead_s
+        time_s = params.layers * reach * block_s + sampling_s + params.iteration_overhead_s
+        self.works, self.ends_s = True, self.now_s + time_s
+        self.busy_s += time_s
 
     def finish(self) -> None:
+        self.iterations += 1
         for each in self.batch:
             each.given += 1
             each.back_s = self.now_s + each.away_s

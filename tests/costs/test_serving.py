@@ -5,73 +5,21 @@ from math import inf
 
 import numpy as np
 import pytest
-from engine_driver import EngineRun, ServerParams, advance, server_params
-from reference_server import ReferenceServer, Request
+from engine_driver import (
+    EngineRun,
+    advance,
+    affine_server,
+    fates,
+    largest_difference,
+    random_requests,
+    run_engine,
+    run_reference,
+)
+from reference_server import Crossing, Request
 
-from mei_gym.costs.slots import FIRST, LAST
+from mei_gym.costs.slots import FCFS, FIRST, LAST, SHORTEST
 
 MILLISECOND = 1e-3
-
-
-def random_requests(seed: int, count: int, split: bool, patience_s: float = inf, per_s: float = 12.0) -> list[Request]:
-    rng = np.random.default_rng(seed)
-    decided_s = np.cumsum(rng.exponential(1.0 / per_s, count))
-    requests = []
-    for number in range(count):
-        request = Request(
-            number, float(decided_s[number]), float(rng.integers(1, 300)), float(rng.choice([1, 2, 3, 20, 60]))
-        )
-        request.patience_s = request.decided_s + patience_s
-        kind = rng.random()
-        if kind < 0.2:
-            request.direct = True
-        else:
-            request.ready_s = request.decided_s + float(rng.choice([0.0, 0.01, 0.3])) * rng.random()
-            request.air_s = float(rng.choice([0.0, 0.005, 0.1])) * rng.random()
-        if split and kind > 0.6:
-            request.share = float(rng.integers(1, 8)) / 8.0
-            request.away_s = 0.002 + 0.05 * rng.random()
-            request.stream_share = 0.3 * rng.random()
-        requests.append(request)
-    return requests
-
-
-def run_engine(
-    params: ServerParams,
-    requests: list[Request],
-    stops_s: list[float] | None = None,
-    looks_s: list[float] | None = None,
-) -> EngineRun:
-    """`stops_s`: advance is stopped there, idly; `looks_s`: users give up there."""
-    run = EngineRun(params)
-    events = [(request.decided_s, 0, run.send, request) for request in requests]
-    events += [(stop_s, 1, run.let_pass, stop_s) for stop_s in stops_s or []]
-    events += [(look_s, 2, run.abandon, look_s) for look_s in looks_s or []]
-    for _, _, act, argument in sorted(events, key=lambda event: event[:2]):
-        act(argument)
-    run.drain()
-    return run
-
-
-def run_reference(params: ServerParams, requests: list[Request], looks_s: list[float] | None = None) -> ReferenceServer:
-    server = ReferenceServer(params)
-    events = [(request.decided_s, 0, server.send, request) for request in requests]
-    events += [(look_s, 2, server.abandon, look_s) for look_s in looks_s or []]
-    for _, _, act, argument in sorted(events, key=lambda event: event[:2]):
-        act(argument)
-    server.let_pass(1e5)
-    return server
-
-
-def fates(requests: list[Request]) -> np.ndarray:
-    """s[request, 3]: first token, last token, given up."""
-    return np.array([(each.first_s, each.last_s, each.dropped_s) for each in requests])
-
-
-def largest_difference(first: np.ndarray, second: np.ndarray) -> float:
-    assert np.array_equal(np.isinf(first), np.isinf(second))
-    known = np.isfinite(first)
-    return float(np.abs(first[known] - second[known]).max())
 
 
 SETTINGS = (
@@ -80,6 +28,7 @@ SETTINGS = (
     {"kv_capacity_tokens": 900.0},
     {"chunk_tokens": 7.0, "iteration_overhead_s": 0.0},
     {"launch_s": 2e-3, "kv_capacity_tokens": 2000.0},
+    {"queue_order": SHORTEST, "kv_capacity_tokens": 900.0},
 )
 
 
@@ -87,18 +36,19 @@ SETTINGS = (
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_first_and_last_tokens_come_when_a_second_simulator_says(setting, split, seed):
-    params = server_params(**setting)
+    params = affine_server(**setting)
     requests = random_requests(seed, 60, split)
     others = copy.deepcopy(requests)
-    run_engine(params, requests)
-    run_reference(params, others)
+    engine, reference = run_engine(params, requests), run_reference(params, others)
     assert np.isfinite(fates(requests)[:, :2]).all()
     assert largest_difference(fates(requests), fates(others)) < 1e-9
+    assert engine.state.iteration[0] == reference.iterations
+    assert engine.state.busy_s[0] == pytest.approx(reference.busy_s, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", [2, 3])
 def test_users_give_up_when_a_second_simulator_says(seed):
-    params = server_params(running_limit=3, launch_s=1e-3)
+    params = affine_server(running_limit=3, launch_s=1e-3)
     requests = random_requests(seed, 60, True, patience_s=0.4, per_s=20.0)
     looks_s = [request.decided_s for request in requests] + [20.0]
     others = copy.deepcopy(requests)
@@ -110,7 +60,7 @@ def test_users_give_up_when_a_second_simulator_says(seed):
 
 
 def test_where_advance_is_stopped_does_not_matter():
-    params = server_params(kv_capacity_tokens=1500.0)
+    params = affine_server(kv_capacity_tokens=1500.0)
     requests = random_requests(4, 60, True)
     stopped = copy.deepcopy(requests)
     run_engine(params, requests)
@@ -120,14 +70,14 @@ def test_where_advance_is_stopped_does_not_matter():
 
 
 def test_advance_stops_at_a_background_arrival_before_the_time_that_it_was_asked_for():
-    run = EngineRun(server_params())
+    run = EngineRun(affine_server())
     assert advance(run.params, run.state, 0, 5.0, 3.0) == 3.0
     assert run.state.clock_s[0] == 3.0
 
 
 def test_one_request_alone_takes_its_chunks_and_its_tokens():
-    params = server_params(layers=4, chunk_tokens=100.0, pair_s=0.0, iteration_overhead_s=0.0, head_s=0.0)
-    request = Request(0, 0.0, prompt=250.0, answer=11.0, ready_s=0.5, air_s=0.25)
+    params = affine_server(layers=4, chunk_tokens=100.0, pair_s=0.0, iteration_overhead_s=0.0, head_s=0.0)
+    request = Request(0, 0.0, prompt=250.0, answer=11.0, ready_s=0.5, way=(Crossing(work=0.25),))
     run_engine(params, [request])
     block_s = [1e-4 + 2e-6 * tokens for tokens in (100, 100, 50)]
     head_s = 1e-4  # its launch, once a sampled token
@@ -136,7 +86,7 @@ def test_one_request_alone_takes_its_chunks_and_its_tokens():
 
 
 def test_a_split_answer_pays_its_way_for_every_token_but_the_first():
-    params = server_params(layers=4, pair_s=0.0, iteration_overhead_s=0.0, head_s=0.0)
+    params = affine_server(layers=4, pair_s=0.0, iteration_overhead_s=0.0, head_s=0.0)
     request = Request(0, 0.0, prompt=10.0, answer=11.0, share=0.5, away_s=0.04)
     run_engine(params, [request])
     head_s = 1e-4
@@ -148,46 +98,15 @@ def test_a_request_that_was_cut_deeper_takes_less_of_the_server():
     times_s = []
     for share in (1.0, 0.75, 0.25):
         request = Request(0, 0.0, prompt=200.0, answer=1.0, share=share)
-        run_engine(server_params(), [request])
+        run_engine(affine_server(), [request])
         times_s.append(request.first_s)
     assert times_s[0] > times_s[1] > times_s[2]
-
-
-@pytest.mark.parametrize(
-    ("starts_s", "airs_s", "ends_s"),
-    [
-        ([0.0, 0.0], [1.0, 2.0], [2.0, 3.0]),  # two share until one is through
-        ([0.0, 1.0], [2.0, 0.5], [2.5, 2.0]),  # one alone for a second, two share, one alone again
-        ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [3.0, 3.0, 3.0]),
-        ([0.0, 5.0], [1.0, 1.0], [1.0, 6.0]),  # they never meet
-    ],
-)
-def test_uploads_share_the_air_as_worked_by_hand(starts_s, airs_s, ends_s):
-    params = server_params(layers=1, launch_s=1e-9, token_s=0.0, pair_s=0.0, head_s=0.0, iteration_overhead_s=0.0)
-    requests = [
-        Request(number, 0.0, prompt=1.0, answer=1.0, ready_s=start_s, air_s=air_s)
-        for number, (start_s, air_s) in enumerate(zip(starts_s, airs_s))
-    ]
-    run_engine(params, requests)
-    assert [each.first_s for each in requests] == pytest.approx(ends_s, abs=1e-7)
-
-
-def test_token_streams_take_their_share_of_the_air_and_leave_a_tenth():
-    params = server_params(layers=1, launch_s=1e-6, token_s=0.0, pair_s=0.0, head_s=0.0, iteration_overhead_s=0.0)
-    for stream_share, left in ((0.25, 0.75), (0.9, 0.1), (3.0, 0.1)):
-        stream = Request(0, 0.0, prompt=1.0, answer=1e4, share=0.5, away_s=1.0, stream_share=stream_share)
-        upload = Request(1, 1.0, prompt=1.0, answer=1.0, ready_s=1.0, air_s=0.3)
-        run = EngineRun(params)
-        run.send(stream)
-        run.send(upload)
-        run.let_pass(20.0)
-        assert upload.first_s == pytest.approx(1.0 + 0.3 / left, abs=1e-4)
 
 
 @pytest.fixture(scope="module")
 def tight_run():
     """A run in which keys and values are short."""
-    params = server_params(kv_capacity_tokens=800.0, launch_s=1e-3)
+    params = affine_server(kv_capacity_tokens=800.0, launch_s=1e-3)
     requests = random_requests(7, 120, True, per_s=30.0)
     run = EngineRun(params)
     rng = np.random.default_rng(0)
@@ -212,9 +131,9 @@ def test_every_slot_comes_back_and_every_sum_returns_to_nothing(tight_run):
     slots = state.free.shape[1]
     assert sorted(state.free[0]) == list(range(slots))
     for name in state._fields:
-        if name.endswith("_count") and name != "free_count":
+        if (name.endswith("_count") and name != "free_count") or name == "link_transfers":
             assert getattr(state, name)[0] == 0, name
-    for name in ("kv_tokens", "kv_waiting_tokens", "prompt_backlog_tokens", "coming_tokens", "stream_share"):
+    for name in ("kv_tokens", "kv_waiting_tokens", "prompt_backlog_tokens", "coming_tokens", "link_stream_share"):
         assert getattr(state, name)[0] == pytest.approx(0.0, abs=1e-9), name
     assert state.resident_context_tokens[0] == 0.0
     assert state.iteration_end_s[0] == inf
@@ -231,15 +150,40 @@ def test_first_tokens_come_in_the_order_in_which_prompts_arrived():
     requests = random_requests(9, 80, False, per_s=60.0)
     for request in requests:
         request.direct = True
-    run = run_engine(server_params(kv_capacity_tokens=700.0), requests)
+    run = run_engine(affine_server(kv_capacity_tokens=700.0), requests)
     firsts = [number for kind, number in run.order if kind == FIRST]
     assert firsts == sorted(firsts)
     lasts = [number for kind, number in run.order if kind == LAST]
     assert lasts != sorted(lasts)
 
 
+def first_token_order(queue_order: int, prompts: list[int]) -> list[int]:
+    """A request that fills the server, then others that come while it runs."""
+    params = affine_server(running_limit=1, queue_order=queue_order)
+    requests = [Request(0, 0.0, prompt=300.0, answer=60.0, direct=True)]
+    requests += [
+        Request(1 + n, 0.001 * (1 + n), prompt=float(prompt), answer=5.0, direct=True)
+        for n, prompt in enumerate(prompts)
+    ]
+    return [number for kind, number in run_engine(params, requests).order if kind == FIRST]
+
+
+def test_the_shortest_request_that_waits_is_the_next_and_equals_keep_their_order():
+    assert first_token_order(SHORTEST, [50, 20, 80, 20, 50]) == [0, 2, 4, 1, 5, 3]
+    assert first_token_order(FCFS, [50, 20, 80, 20, 50]) == [0, 1, 2, 3, 4, 5]
+
+
+def test_whoever_is_first_and_does_not_fit_holds_up_all_behind_it():
+    params = affine_server(kv_capacity_tokens=100.0)
+    runs = Request(0, 0.0, prompt=40.0, answer=30.0, direct=True)
+    large = Request(1, 0.001, prompt=60.0, answer=10.0, direct=True)
+    small = Request(2, 0.002, prompt=5.0, answer=5.0, direct=True)
+    run_engine(params, [runs, large, small])
+    assert small.first_s >= large.first_s > runs.last_s
+
+
 def test_with_one_running_request_the_mean_wait_is_that_of_pollaczek_and_khinchine():
-    params = server_params(
+    params = affine_server(
         layers=1, running_limit=1, chunk_tokens=1e6, launch_s=0.1, token_s=1e-2, pair_s=0.0, head_s=0.0,
         iteration_overhead_s=0.0,
     )  # fmt: skip
@@ -262,7 +206,7 @@ def test_with_one_running_request_the_mean_wait_is_that_of_pollaczek_and_khinchi
 def test_the_rate_that_keys_and_values_allow_is_the_overload_criterions():
     """lambda* = M / (tau E[tokens reserved, summed over a request's iterations]): arXiv 2605.04595, within 10 %."""
     capacity = 20_000.0
-    params = server_params(
+    params = affine_server(
         layers=1, running_limit=256, kv_capacity_tokens=capacity, chunk_tokens=1e6, launch_s=MILLISECOND,
         token_s=0.0, pair_s=0.0, head_s=0.0, iteration_overhead_s=0.0,
     )  # fmt: skip
@@ -281,7 +225,7 @@ def test_the_rate_that_keys_and_values_allow_is_the_overload_criterions():
 
 
 def test_whoever_stood_behind_a_large_request_that_gave_up_starts_at_once():
-    params = server_params(kv_capacity_tokens=100.0)
+    params = affine_server(kv_capacity_tokens=100.0)
     away = Request(0, 0.0, prompt=10.0, answer=20.0, share=0.5, away_s=5.0, direct=True)
     large = Request(1, 1.0, prompt=95.0, answer=5.0, direct=True, patience_s=2.0)
     small = Request(2, 1.5, prompt=10.0, answer=1.0, direct=True)

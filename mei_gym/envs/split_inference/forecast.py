@@ -10,8 +10,8 @@ from __future__ import annotations
 from math import log
 
 from mei_gym.compiled import scalar
+from mei_gym.costs.links import free_share
 from mei_gym.costs.transfer import transfer_time
-from mei_gym.costs.uplink import STREAM_SHARE_LIMIT
 from mei_gym.envs.split_inference import fields as at
 
 LONGEST_AIR_S = 3600.0  # chosen: a dead link is held to an hour, so that clocks stay finite
@@ -69,8 +69,7 @@ def away_time(params, sensed, cut, bits_choice):
     """s: between two iterations, a split answer's token travels down, runs on the device, and travels up."""
     if cut == 0 or cut == params.layers:
         return 0.0
-    free_share = 1.0 - min(sensed[at.STREAM_SHARE], STREAM_SHARE_LIMIT)
-    vector_s = air_time(sensed, params.payload_bytes_per_token[bits_choice]) / free_share
+    vector_s = air_time(sensed, params.payload_bytes_per_token[bits_choice]) / free_share(sensed[at.STREAM_SHARE])
     return sensed[at.ROUND_TRIP] + device_token_time(params, sensed, cut) + vector_s
 
 
@@ -85,7 +84,7 @@ def expected_ttft(params, sensed, cut, bits_choice):
 
     air_s = air_time(sensed, prompt_payload(params, sensed, cut, bits_choice))
     shared_s = min(air_s * (sensed[at.UPLOADS] + 1.0), air_s + sensed[at.UPLOAD_BACKLOG])
-    upload_s = shared_s / (1.0 - min(sensed[at.STREAM_SHARE], STREAM_SHARE_LIMIT))
+    upload_s = shared_s / free_share(sensed[at.STREAM_SHARE])
 
     share = (params.layers - cut) / params.layers
     tokens_ahead = sensed[at.PROMPT_BACKLOG] + sensed[at.COMING] + share * sensed[at.PROMPT]

@@ -10,7 +10,8 @@ import numpy as np
 from mei_gym.compiled import plain
 from mei_gym.costs.compute import compute_costs
 from mei_gym.costs.memory import memory_costs
-from mei_gym.costs.serving import SERVER
+from mei_gym.costs.server import ServingParams, kv_capacity_tokens
+from mei_gym.costs.slots import FCFS
 from mei_gym.costs.transfer import TEXT_BYTES_PER_TOKEN, activation_bytes
 from mei_gym.envs.split_inference.fields import FIELDS
 from mei_gym.envs.split_inference.state import SplitInferenceParams, SplitParams
@@ -51,6 +52,7 @@ def parameters(scenario: SplitInferenceScenario) -> Any:
     )
     parts = (
         costs,
+        serving(scenario),
         cell(scenario.radio.cell),
         arrivals,
         PopulationParams(activity_sd=scenario.activity_spread),
@@ -70,6 +72,25 @@ def cell(values: Mapping[str, float | str]) -> CellParams:
         return cell_params(values)
     except ValueError as error:
         raise ScenarioError(str(error)) from None
+
+
+def serving(scenario: SplitInferenceScenario) -> ServingParams:
+    """What the serving engine reads."""
+    capacity = kv_capacity_tokens(scenario.model, scenario.server.device, scenario.server.memory_share)
+    if capacity < 2 * (scenario.prompt_limit + scenario.answer_limit):
+        raise ScenarioError(
+            f"{scenario.model} leaves room for {max(0.0, capacity):.0f} tokens of keys and values on"
+            f" {scenario.server.device}; twice the longest request is needed."
+        )
+    return ServingParams(
+        layers=architecture_of(scenario.model).layers,
+        running_limit=scenario.server.running_limit,
+        kv_capacity_tokens=capacity,
+        chunk_tokens=float(scenario.server.chunk_tokens),
+        iteration_overhead_s=scenario.server.iteration_overhead_s,
+        queue_order=FCFS,
+        jumps=1,
+    )
 
 
 def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -> SplitParams:
@@ -98,19 +119,9 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -
     battery_j = of_card("battery_j")
     flash = of_card("flash_read_bytes_per_s")
     from_flash = np.array([each.layers_from == "flash" for each in classes])
-    model_bytes = card.weights * 2.0
-    server_bytes = scenario.server.memory_share * memory.memory_bytes[SERVER] - model_bytes
-    kv_capacity_tokens = server_bytes / (card.layers * card.kv_bytes())
-    if kv_capacity_tokens < 2 * (scenario.prompt_limit + scenario.answer_limit):
-        raise ScenarioError(
-            f"{scenario.model} leaves room for {max(0.0, kv_capacity_tokens):.0f} tokens of keys and values on"
-            f" {scenario.server.device}; twice the longest request is needed."
-        )
     return SplitParams(
         users=scenario.users,
-        layers=card.layers,
         slots=scenario.server.requests_at_once,
-        running_limit=scenario.server.running_limit,
         application_share=np.cumsum(of_application("share")),
         application_class_share=np.cumsum(class_shares, axis=1),
         ttft_target_s=of_application("ttft_target_s"),
@@ -155,9 +166,6 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -
         fetch_share=scenario.radio.fetch_share,
         round_trip_s=scenario.radio.round_trip_s,
         round_trip_spread=scenario.radio.round_trip_spread,
-        kv_capacity_tokens=kv_capacity_tokens,
-        chunk_tokens=float(scenario.server.chunk_tokens),
-        iteration_overhead_s=scenario.server.iteration_overhead_s,
         rate_memory_s=RATE_MEMORY_S,
     )
 

@@ -7,9 +7,9 @@ from math import exp, inf
 import numpy as np
 
 from mei_gym.compiled import scalar
+from mei_gym.costs.links import NO_LINK, prepare
 from mei_gym.costs.serving import advance, give_up, wake
 from mei_gym.costs.slots import empty_server, enqueue, fill_slot, take_slot
-from mei_gym.costs.uplink import prepare
 from mei_gym.envs.split_inference import fields as at
 from mei_gym.envs.split_inference.device import pass_time, place_device
 from mei_gym.envs.split_inference.feasible import BITS_CHOICES, DECLINED, nearest_feasible
@@ -176,7 +176,8 @@ def decide(params, state, info, lane, cut, bits_choice):
     state.slot_ttft_utility[lane, slot] = ttft_utility
     state.slot_tpot_utility[lane, slot] = tpot_utility
     state.unfinished[lane] += 1
-    prepare(state, lane, slot, ready_s + 0.5 * sensed[at.ROUND_TRIP], air_time(sensed, payload))
+    sent_s = ready_s + 0.5 * sensed[at.ROUND_TRIP]
+    prepare(state, lane, slot, sent_s, AIR, air_time(sensed, payload), 1.0, NO_LINK, 0.0, 0.0)
 
 
 @scalar
@@ -226,7 +227,7 @@ def background_arrives(params, state, lane):
             state, lane, slot, -1, prompt_tokens, drawn_answer_tokens(params, background, key, number), 1.0, 0.0, 0.0,
             inf,
         )  # fmt: skip
-        enqueue(state, lane, slot)
-        wake(params, state, lane, now_s)
+        enqueue(params, state, lane, slot)
+        wake(state, lane, now_s)
     state.background_request[lane] = number + 1
     state.next_background_s[lane] = next_arrival(params, state, lane, BACKGROUND, number + 1)

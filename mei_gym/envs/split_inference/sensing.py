@@ -7,7 +7,8 @@ from math import exp
 from mei_gym.chance import normal
 from mei_gym.compiled import scalar
 from mei_gym.costs.compute import block_decode_time, block_mixed_time, block_prefill_time, head_time
-from mei_gym.costs.serving import SERVER
+from mei_gym.costs.links import link_backlog
+from mei_gym.costs.server import SERVER
 from mei_gym.costs.transfer import flash_read_time
 from mei_gym.envs.split_inference import fields as at
 from mei_gym.envs.split_inference.device import device_speed, joule_price, layers_that_fit
@@ -18,6 +19,7 @@ from mei_gym.workload.arrivals import OWN
 from mei_gym.workload.population import user_activity
 
 ROUND_TRIP_DRAW = 410  # purpose of a draw
+AIR = 0
 
 
 @scalar
@@ -66,12 +68,9 @@ def sense(params, state, lane, since_last_s):
     sensed[at.UPLINK] = uplink_rate_bps(params, up)
     jitter = normal(state.key[lane], state.request[lane], ROUND_TRIP_DRAW, 0)
     sensed[at.ROUND_TRIP] = params.round_trip_s * exp(params.round_trip_spread * jitter)
-    sensed[at.UPLOADS] = state.uploading_count[lane]
-    backlog_s = 0.0
-    for place in range(state.uploading_count[lane]):
-        backlog_s += max(0.0, state.slot_air_s[lane, state.uploading[lane, place]] - state.air_clock_s[lane])
-    sensed[at.UPLOAD_BACKLOG] = backlog_s
-    sensed[at.STREAM_SHARE] = state.stream_share[lane]
+    sensed[at.UPLOADS] = state.link_transfers[lane, AIR]
+    sensed[at.UPLOAD_BACKLOG] = link_backlog(state, lane, AIR, now_s)
+    sensed[at.STREAM_SHARE] = state.link_stream_share[lane, AIR]
     sensed[at.TRANSMIT_POWER] = transmit_power_w
 
     batch = float(state.resident_count[lane])

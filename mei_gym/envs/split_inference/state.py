@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mei_gym.costs.compute import ComputeCosts
-from mei_gym.costs.slots import ServingState
+from mei_gym.costs.server import ServingParams
+from mei_gym.costs.slots import ServingState, serving_state
 from mei_gym.envs.split_inference.fields import FIELDS
 from mei_gym.envs.task import Scale
 from mei_gym.network.cell import SITES, CellParams, CellState
@@ -21,9 +22,7 @@ class SplitParams(NamedTuple):
     """What this environment adds to the parameters of its costs, its cell and its workload."""
 
     users: int
-    layers: int
     slots: int  # requests that may be under way at once
-    running_limit: int  # requests in the server's batch
     # applications; the last row of the prompt tables is the background's
     application_share: np.ndarray  # f8[application] of the users, cumulative
     application_class_share: np.ndarray  # f8[application, class] cumulative
@@ -72,14 +71,19 @@ class SplitParams(NamedTuple):
     fetch_share: float  # of the downlink, for layers over the air
     round_trip_s: float
     round_trip_spread: float  # standard deviation of its logarithm
-    # the server
-    kv_capacity_tokens: float
-    chunk_tokens: float
-    iteration_overhead_s: float
     rate_memory_s: float  # how long a request counts in the observed rates
 
 
-PARAM_PARTS = (ComputeCosts, CellParams, ArrivalParams, PopulationParams, PromptParams, Scale, SplitParams)
+PARAM_PARTS = (
+    ComputeCosts,
+    ServingParams,
+    CellParams,
+    ArrivalParams,
+    PopulationParams,
+    PromptParams,
+    Scale,
+    SplitParams,
+)
 SplitInferenceParams: Any = namedtuple(
     "SplitInferenceParams", [name for part in PARAM_PARTS for name in part._fields], module=__name__
 )
@@ -123,23 +127,18 @@ STATE_PARTS = (ServingState, CellState, ArrivalState, PopulationState, SplitStat
 STATE_NAMES = list(dict.fromkeys(name for part in STATE_PARTS for name in part._fields))
 SplitInferenceState: Any = namedtuple("SplitInferenceState", STATE_NAMES, module=__name__)
 
-RUNNING_LISTS = ("prefilling", "resident", "split")
-SLOT_LISTS = ("free", "preparing", "uploading", "waiting")
-COUNTS = {f"{name}_count" for name in (*RUNNING_LISTS, *SLOT_LISTS, "news")}
-USER_INTEGERS = {"asking_user", "user_application", "user_class", "user_loaded_layers", "slot_application"}
-INTEGERS_32 = {*RUNNING_LISTS, *SLOT_LISTS, *COUNTS, *USER_INTEGERS, "news", "waiting_head"}
-NUMBERS_OF_REQUESTS = {"episode", "request", "background_request", "unfinished", "slot_request", "user_faded_step"}
-INTEGERS_64 = {*NUMBERS_OF_REQUESTS, "iteration", "next_finish", "slot_finish", "arrival_wave_second"}
+INTEGERS_32 = {"asking_user", "user_application", "user_class", "user_loaded_layers", "slot_application"}
+INTEGERS_64 = {"episode", "request", "background_request", "unfinished", "arrival_wave_second"}
+LINKS = 1  # the cell's uplink
 
 
 def allocate(params: Any, lanes: int) -> Any:
     """Zeroed arrays for `lanes` episodes: one a variable, the lane first."""
+    serving = serving_state(lanes, params.slots, params.running_limit, LINKS)._asdict()
 
     def array(name: str) -> np.ndarray:
         shape: tuple[int, ...] = (lanes,)
-        if name in RUNNING_LISTS:
-            shape = (lanes, params.running_limit)
-        elif name in SLOT_LISTS or name.startswith("slot_"):
+        if name.startswith("slot_"):
             shape = (lanes, params.slots)
         elif name.startswith("arrival_") and name != "arrival_phase":
             shape = (lanes, STREAMS)
@@ -147,15 +146,11 @@ def allocate(params: Any, lanes: int) -> Any:
             shape = (lanes, params.users, SITES)
         elif name.startswith("user_"):
             shape = (lanes, params.users)
-        elif name == "news":
-            shape = (lanes, 2 * params.slots)
         elif name == "sensed":
             shape = (lanes, len(FIELDS))
         if name in ("key", "seed"):
             return np.zeros(shape, np.uint64)
-        if name == "slot_batched":
-            return np.zeros(shape, np.uint8)
         kind = np.int32 if name in INTEGERS_32 else np.int64 if name in INTEGERS_64 else np.float64
         return np.zeros(shape, kind)
 
-    return SplitInferenceState(*(array(name) for name in STATE_NAMES))
+    return SplitInferenceState(*(serving[name] if name in serving else array(name) for name in STATE_NAMES))
