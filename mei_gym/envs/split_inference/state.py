@@ -127,7 +127,8 @@ COUNTS = {f"{name}_count" for name in (*RUNNING_LISTS, *SLOT_LISTS, "news")}
 USER_INTEGERS = {"asking_user", "user_application", "user_class", "user_loaded_layers", "slot_application"}
 INTEGERS_32 = {*RUNNING_LISTS, *SLOT_LISTS, *COUNTS, *USER_INTEGERS, "news", "waiting_head"}
 NUMBERS_OF_REQUESTS = {"episode", "request", "background_request", "unfinished", "slot_request"}
-INTEGERS_64 = {*NUMBERS_OF_REQUESTS, "iteration", "next_finish", "slot_finish", "arrival_wave_second"}
+ARRIVAL_NUMBERS = {"arrival_wave_second", "arrival_burst", "arrival_first_row"}
+INTEGERS_64 = {*NUMBERS_OF_REQUESTS, "iteration", "next_finish", "slot_finish", *ARRIVAL_NUMBERS}
 
 
 def allocate(params: Any, lanes: int) -> Any:
