@@ -74,37 +74,37 @@ HEAD = "t_s,in_tokens,out_tokens\n"
 LINE_3 = "line 3: "
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (HEAD + "0,5,5\nnan,5,5\n", LINE_3 + "t_s is 'nan'; a finite number or a date"),
-        (HEAD + "0,5,5\ninf,5,5\n", LINE_3 + "t_s is 'inf'"),
-        (HEAD + "0,5,5\nsoon,5,5\n", LINE_3 + "t_s is 'soon'"),
-        (HEAD + "0,5,5\n1,nan,5\n", LINE_3 + "in_tokens is 'nan'; a whole number from 0"),
-        (HEAD + "0,5,5\n1,5,-5\n", LINE_3 + "out_tokens is '-5'"),
-        (HEAD + "0,5,5\n1,5,1e12\n", LINE_3 + "out_tokens is '1e12'"),
-        (HEAD + "0,5,5\n1,2.5,5\n", LINE_3 + r"in_tokens is '2\.5'"),
-        (HEAD + "0,5,5\n1,,5\n", LINE_3 + "in_tokens is ''"),
-        (HEAD + "2,5,5\n1,5,5\n", LINE_3 + "the time falls by 1 s; times in order"),
-        (HEAD + "0,5,5\n1,5\n", LINE_3 + "2 fields; 3, as in its head"),
-        (HEAD + "0,5,5\n1,5,5,5\n", LINE_3 + "4 fields"),
-        (HEAD + '0,5,5\n1,"' + "9" * 200_000 + '",5\n', LINE_3 + "not CSV"),
-        (HEAD, "no row with prompt and answer tokens"),
-        (HEAD + "0,5,0\n", "no row with prompt and answer tokens"),
-        ("", "line 1: the columns are none"),
-        ("time,prompt,answer\n0,5,5\n", "line 1: the columns are time, prompt, answer; one of these sets"),
-        (HEAD.encode() + b"0,5,5\n1,\xff,5\n", LINE_3 + "not UTF-8"),
-        (MOONCAKE + "\n{oh", "line 4: not JSON"),
-        (MOONCAKE + "\n[1, 2]", "line 4: JSON, but no object"),
-        (MOONCAKE + '\n{"timestamp": 70000, "input_length": 5}', "line 4: output_length is missing"),
-        (MOONCAKE + '\n{"timestamp": 7e4, "input_length": true, "output_length": 5}', "line 4: input_length is 'True'"),
-        (MOONCAKE + '\n{"timestamp": NaN, "input_length": 5, "output_length": 5}', "line 4: timestamp is 'nan'"),
-        (MOONCAKE + '\n{"timestamp": null, "input_length": 5, "output_length": 5}', "line 4: timestamp is 'None'"),
-        (MOONCAKE + "\n" + "[" * 100_000, "line 4: not JSON"),
-        (gzip.compress(OWN.encode())[:-12], "damaged gzip data"),
-        (gzip.compress(OWN.encode())[:12] + b"\xff" * 40, "damaged gzip data"),
-    ],
-)
+DAMAGES = [
+    (HEAD + "0,5,5\nnan,5,5\n", LINE_3 + "t_s is 'nan'; a finite number or a date"),
+    (HEAD + "0,5,5\ninf,5,5\n", LINE_3 + "t_s is 'inf'"),
+    (HEAD + "0,5,5\nsoon,5,5\n", LINE_3 + "t_s is 'soon'"),
+    (HEAD + "0,5,5\n1,nan,5\n", LINE_3 + "in_tokens is 'nan'; a whole number from 0"),
+    (HEAD + "0,5,5\n1,5,-5\n", LINE_3 + "out_tokens is '-5'"),
+    (HEAD + "0,5,5\n1,5,1e12\n", LINE_3 + "out_tokens is '1e12'"),
+    (HEAD + "0,5,5\n1,2.5,5\n", LINE_3 + r"in_tokens is '2\.5'"),
+    (HEAD + "0,5,5\n1,,5\n", LINE_3 + "in_tokens is ''"),
+    (HEAD + "2,5,5\n1,5,5\n", LINE_3 + "the time falls by 1 s; times in order"),
+    (HEAD + "0,5,5\n1,5\n", LINE_3 + "2 fields; 3, as in its head"),
+    (HEAD + "0,5,5\n1,5,5,5\n", LINE_3 + "4 fields"),
+    (HEAD + '0,5,5\n1,"' + "9" * 200_000 + '",5\n', LINE_3 + "not CSV"),
+    (HEAD, "no row with prompt and answer tokens"),
+    (HEAD + "0,5,0\n", "no row with prompt and answer tokens"),
+    ("", "line 1: the columns are none"),
+    ("time,prompt,answer\n0,5,5\n", "line 1: the columns are time, prompt, answer; one of these sets"),
+    (HEAD.encode() + b"0,5,5\n1,\xff,5\n", LINE_3 + "not UTF-8"),
+    (MOONCAKE + "\n{oh", "line 4: not JSON"),
+    (MOONCAKE + "\n[1, 2]", "line 4: JSON, but no object"),
+    (MOONCAKE + '\n{"timestamp": 70000, "input_length": 5}', "line 4: output_length is missing"),
+    (MOONCAKE + '\n{"timestamp": 7e4, "input_length": true, "output_length": 5}', "line 4: input_length is 'True'"),
+    (MOONCAKE + '\n{"timestamp": NaN, "input_length": 5, "output_length": 5}', "line 4: timestamp is 'nan'"),
+    (MOONCAKE + '\n{"timestamp": null, "input_length": 5, "output_length": 5}', "line 4: timestamp is 'None'"),
+    (MOONCAKE + "\n" + "[" * 100_000, "line 4: not JSON"),
+    (gzip.compress(OWN.encode())[:-12], "damaged gzip data"),
+    (gzip.compress(OWN.encode())[:12] + b"\xff" * 40, "damaged gzip data"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), DAMAGES, ids=[words for _, words in DAMAGES])
 def test_a_damaged_trace_is_refused_in_one_sentence_with_its_line(tmp_path, text, words):
     path = written(tmp_path, text)
     with pytest.raises(ValueError, match=words) as refusal:
