@@ -82,7 +82,7 @@ def length_arrays(
 ) -> dict[str, np.ndarray]:
     """The fields of `prompts.PromptParams` for one workload an application, by name or as a law.
 
-    The maxima, in tokens, cut the samples' own (a model's context ends somewhere).
+    The maxima, in tokens, cut what the tables reach up to (a model's context ends somewhere).
     """
     if not (prompt_maximum >= 1 and answer_maximum >= 1):
         raise ValueError(f"token maxima must be at least 1, not {prompt_maximum} and {answer_maximum}.")
@@ -93,7 +93,7 @@ def length_arrays(
     for direction, limit in (("prompt", prompt_maximum), ("answer", answer_maximum)):
         table = np.stack([getattr(lengths, direction) for lengths in chosen])
         arrays[f"{direction}_log_tokens"] = table
-        for end, column in (("minimum", 0), ("maximum", -1)):
-            own = np.floor(np.exp(table[:, column]) + WHOLE)
-            arrays[f"{direction}_{end}"] = np.minimum(np.maximum(own, 1.0), np.floor(limit))
+        least = np.maximum(np.floor(np.exp(table[:, 0]) + WHOLE), 1.0)
+        arrays[f"{direction}_minimum"] = np.minimum(least, np.floor(limit))
+        arrays[f"{direction}_maximum"] = np.full(len(chosen), np.floor(limit))
     return arrays

@@ -29,7 +29,7 @@ class PromptParams(NamedTuple):
     length_guide: np.ndarray  # i8[buckets]: the last level at or below bucket / buckets, where a search begins
     prompt_log_tokens: np.ndarray  # f8[applications, levels]
     prompt_minimum: np.ndarray  # f8[applications], at least 1
-    prompt_maximum: np.ndarray  # f8[applications]
+    prompt_maximum: np.ndarray  # f8[applications]; inf: what the table reaches up to
     answer_log_tokens: np.ndarray  # f8[applications, levels]
     answer_minimum: np.ndarray  # f8[applications], at least 1
     answer_maximum: np.ndarray  # f8[applications]
@@ -81,5 +81,5 @@ def expected_answer_tokens(params: Any, application: int) -> float:
 
 def expected_tokens(levels: np.ndarray, log_tokens: np.ndarray, minimum: float, maximum: float) -> float:
     """Tokens: minimum + the sum over n = minimum + 1 .. maximum of P(tokens >= n)."""
-    beyond = np.log(np.arange(int(minimum) + 1, int(maximum) + 1))
+    beyond = np.log(np.arange(int(minimum) + 1, int(min(maximum, np.exp(log_tokens[-1]))) + 1))
     return int(minimum) + float(np.sum(1.0 - np.interp(beyond, log_tokens, levels)))

@@ -103,3 +103,9 @@ def test_a_whole_trace_comes_back_row_by_row(traces):
     assert seen == [(first + request) % rows for request in range(rows)]
     kept = np.diff(np.concatenate([trace.time_s, trace.time_s[:1] + params.trace_period_s]))
     np.testing.assert_allclose(np.diff(times_s[:rows]), np.roll(kept, -first)[: rows - 1], atol=1e-9)
+
+
+def test_a_replay_is_cut_by_the_models_limit_and_not_by_the_lengths_that_were_drawn_otherwise():
+    """No conversation of Azure's trace has an answer of more than 1,000 tokens; a replayed one may."""
+    params = Params(TRACE._replace(answer_tokens=np.full(5, 1500.0)))
+    assert plain(replay.asked_answer_tokens)(params, begun(0, params), 0, OWN, 0, 0) == 1500
