@@ -163,3 +163,52 @@ def test_the_normal_draw_is_box_and_mullers():
     radius = sqrt(-2.0 * np.log(first))
     assert normal(KEY, 3, 4, 5) == pytest.approx(radius * np.cos(2.0 * np.pi * second), rel=1e-12)
     assert abs(NormalDist().inv_cdf(0.5 * chance.TWO_TO_MINUS_53)) < 9.0  # no draw is farther out than about this
+
+
+@numba.njit
+def gammas(shape, draws):
+    result = np.empty(draws)
+    for step in range(draws):
+        result[step] = chance.gamma(KEY, step, 3, 2, shape)
+    return result
+
+
+def gamma_law(shape: float, x: np.ndarray) -> np.ndarray:
+    """P(X <= x) by the series of the lower incomplete gamma function, for shapes and x of moderate size."""
+    from math import gamma
+
+    term = np.ones_like(x) / shape
+    total = term.copy()
+    for n in range(1, 400):
+        term = term * x / (shape + n)
+        total += term
+    return x**shape * np.exp(-x) * total / gamma(shape)
+
+
+@pytest.mark.parametrize("shape", [0.25, 0.69, 1.0, 3.5, 20.0])
+def test_gamma_numbers_follow_their_law(shape):
+    ordered = np.sort(gammas(shape, DRAWS))
+    law = gamma_law(shape, ordered)
+    steps = np.arange(DRAWS + 1) / DRAWS
+    assert max((steps[1:] - law).max(), (law - steps[:-1]).max()) * sqrt(DRAWS) < 1.63
+    assert ordered.mean() == pytest.approx(shape, abs=4.0 * sqrt(shape / DRAWS))
+
+
+def test_a_gamma_number_of_a_tiny_shape_is_small_and_never_0():
+    sample = gammas(0.001, 2000)
+    assert sample.min() >= chance.LEAST_GAMMA
+    assert np.median(sample) < 1e-200
+
+
+def test_gamma_numbers_of_neighbouring_indices_share_no_uniform():
+    """The last index of one draw lies before the first of the next."""
+    assert 4 * chance.GAMMA_TRIES < chance.GAMMA_INDICES
+    sample = np.array([[chance.gamma(KEY, step, 3, index, 0.7) for index in range(4)] for step in range(4000)])
+    assert np.abs(np.corrcoef(sample.T) - np.eye(4)).max() < 4.0 / sqrt(4000)
+
+
+def test_compiled_gamma_numbers_equal_plain_ones():
+    for step in range(200):
+        for shape in (0.3, 1.0, 7.0):
+            ours = plain(chance.gamma)(KEY, step, 3, 1, shape)
+            assert chance.gamma(KEY, step, 3, 1, shape) == pytest.approx(ours, rel=1e-12)

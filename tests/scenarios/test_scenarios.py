@@ -218,7 +218,7 @@ def test_every_device_class_and_application_of_the_default_reaches_the_rules():
     params = parameters(scenario)
     assert len(params.class_memory_bytes) == len(scenario.device_classes)
     assert len(params.ttft_target_s) == len(scenario.applications)
-    assert len(params.prompt_first_mu) == len(scenario.applications) + 1
+    assert len(params.prompt_log_tokens) == len(scenario.applications) + 1
     assert params.application_share[-1] == pytest.approx(1.0)
     assert params.application_class_share[:, -1] == pytest.approx(1.0)
     assert params.uplink_share == scenario.radio.cell["uplink_share"]

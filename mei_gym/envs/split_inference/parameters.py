@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from mei_gym.compiled import plain
 from mei_gym.costs.compute import compute_costs
 from mei_gym.costs.memory import memory_costs
 from mei_gym.costs.server import ServingParams, kv_capacity_tokens
@@ -22,7 +21,7 @@ from mei_gym.profiles.curves import at_relative_depth, leakage_by_cut, quality_l
 from mei_gym.profiles.load import architecture_of, load_card
 from mei_gym.scenarios.resolve import ScenarioError
 from mei_gym.scenarios.split_inference import Leakage, Quality, SplitInferenceScenario
-from mei_gym.workload.arrivals import ArrivalParams
+from mei_gym.workload.arrival_laws import arrival_params
 from mei_gym.workload.lengths import length_arrays
 from mei_gym.workload.population import PopulationParams
 from mei_gym.workload.prompts import PromptParams, expected_answer_tokens
@@ -44,11 +43,12 @@ def parameters(scenario: SplitInferenceScenario) -> Any:
     costs = compute_costs(scenario.model, scenario.server.device, cards)
     workloads = [*(each.lengths for each in applications), scenario.background_lengths]
     prompts = PromptParams(**length_arrays(workloads, scenario.prompt_limit, scenario.answer_limit))
-    mean_answers = [plain(expected_answer_tokens)(prompts, row) for row in range(len(workloads))]
-    arrivals = ArrivalParams(
-        arrival_base_per_s=np.array([scenario.requests_per_s, scenario.background_per_s]),
-        arrival_day_s=scenario.day_s,
-        arrival_day_strength=scenario.day_strength,
+    mean_answers = [expected_answer_tokens(prompts, row) for row in range(len(workloads))]
+    arrivals = arrival_params(
+        scenario.requests_per_s,
+        scenario.background_per_s,
+        day_s=scenario.day_s,
+        day_strength=scenario.day_strength,
     )
     parts = (
         costs,

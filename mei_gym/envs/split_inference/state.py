@@ -128,7 +128,7 @@ STATE_NAMES = list(dict.fromkeys(name for part in STATE_PARTS for name in part._
 SplitInferenceState: Any = namedtuple("SplitInferenceState", STATE_NAMES, module=__name__)
 
 INTEGERS_32 = {"asking_user", "user_application", "user_class", "user_loaded_layers", "slot_application"}
-INTEGERS_64 = {"episode", "request", "background_request", "unfinished", "arrival_wave_second"}
+INTEGERS_64 = {"episode", "request", "background_request", "unfinished", "arrival_wave_second", "arrival_burst", "arrival_first_row"}
 LINKS = 1  # the cell's uplink
 
 
