@@ -11,8 +11,8 @@ say how the link is shared:
                                                                   proportionally fair)
     w = seconds of the undivided link for a bit, s = bits         equal rates (max-min fair)
 
-A request crosses one link, the air of its cell, on which the tokens of its split answer travel later too. It may then
-cross a second one, a pipe that cells share, before it stands in the server's queue. What is in the state of links is
+A request crosses one link, the air of its cell. It may then cross a second one, a pipe that cells share, before it
+stands in the server's queue; the tokens of its split answer travel over both later. What is in the state of links is
 [lane, link]; how many there are is the arrays' width.
 """
 
@@ -32,6 +32,7 @@ def prepare(state, lane, slot, ready_s, link, work, weight, next_link, next_work
     """Let a device work until `ready_s`, then send over `link`, and over `next_link` unless that is NO_LINK."""
     state.slot_ready_s[lane, slot] = ready_s
     state.slot_link[lane, slot], state.slot_stream_link[lane, slot] = link, link
+    state.slot_pipe[lane, slot] = next_link
     state.slot_work[lane, slot], state.slot_weight[lane, slot] = work, weight
     state.slot_next_link[lane, slot] = next_link
     state.slot_next_work[lane, slot], state.slot_next_weight[lane, slot] = next_work, next_weight
@@ -144,8 +145,16 @@ def leave_link(state, lane, place, now_s):
 
 
 @scalar
-def change_streams(state, lane, link, share, now_s):
-    """Let the token streams of split answers take `share` more of a link."""
+def change_streams(state, lane, slot, sign, now_s):
+    """Let the token stream of a split answer begin (+1) or end (-1) to take its shares of its air and of the pipe."""
+    change_stream(state, lane, state.slot_stream_link[lane, slot], sign * state.slot_stream_share[lane, slot], now_s)
+    if state.slot_pipe[lane, slot] != NO_LINK and state.slot_pipe_share[lane, slot] > 0.0:
+        change_stream(state, lane, state.slot_pipe[lane, slot], sign * state.slot_pipe_share[lane, slot], now_s)
+
+
+@scalar
+def change_stream(state, lane, link, share, now_s):
+    """Let token streams take `share` more of a link."""
     link_time_passes(state, lane, link, now_s)
     state.link_stream_share[lane, link] = max(0.0, state.link_stream_share[lane, link] + share)
     look_ahead(state, lane, link)

@@ -88,7 +88,7 @@ def admit(params, state, lane):
         slot = state.waiting[lane, state.waiting_head[lane]]
         needed = reservation(state, lane, slot)
         fits = state.kv_tokens[lane] + needed <= params.kv_capacity_tokens or running == 0
-        if running >= state.resident.shape[1] or not fits:
+        if running >= params.running_limit or not fits:
             return
         state.waiting_head[lane] = (state.waiting_head[lane] + 1) % slots
         state.waiting_count[lane] -= 1
@@ -197,8 +197,7 @@ def end_iteration(params, state, lane):
         else:
             state.split_count[lane] -= 1
             state.split[lane, place] = state.split[lane, state.split_count[lane]]
-            link, share = state.slot_stream_link[lane, slot], state.slot_stream_share[lane, slot]
-            change_streams(state, lane, link, -share, now_s)
+            change_streams(state, lane, slot, -1.0, now_s)
             tell(state, lane, slot, LAST, now_s)
             release(state, lane, slot)
 
@@ -250,8 +249,7 @@ def finish_prompts(params, state, lane, now_s):
             state.slot_ready_s[lane, slot] = now_s + state.slot_away_s[lane, slot]
             state.split[lane, state.split_count[lane]] = slot
             state.split_count[lane] += 1
-            link, share = state.slot_stream_link[lane, slot], state.slot_stream_share[lane, slot]
-            change_streams(state, lane, link, share, now_s)
+            change_streams(state, lane, slot, 1.0, now_s)
         else:
             finish = state.iteration[lane] + np.int64(answer_tokens - 1.0)
             state.slot_finish[lane, slot] = finish

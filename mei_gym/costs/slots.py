@@ -80,6 +80,8 @@ class ServingState(NamedTuple):
     slot_next_weight: np.ndarray  # f8[lane, slot]
     slot_stream_link: np.ndarray  # i4[lane, slot] that carries the tokens of its split answer
     slot_stream_share: np.ndarray  # f8[lane, slot] of that link
+    slot_pipe: np.ndarray  # i4[lane, slot] the pipe behind it, which they cross too; -1: none
+    slot_pipe_share: np.ndarray  # f8[lane, slot] of that pipe
     slot_away_s: np.ndarray  # f8[lane, slot] 0: resident
     slot_done_tokens: np.ndarray  # f8[lane, slot] prompt tokens run
     slot_chunk_tokens: np.ndarray  # f8[lane, slot] prompt tokens in this iteration
@@ -97,7 +99,8 @@ class ServingState(NamedTuple):
 RUNNING_LISTS = ("prefilling", "resident", "split")
 SLOT_LISTS = ("free", "preparing", "uploading", "waiting")
 COUNTS = {*(f"{name}_count" for name in (*RUNNING_LISTS, *SLOT_LISTS, "news")), "link_transfers"}
-PLACES = {"waiting_head", "next_sent_link", "link_next_slot", "slot_link", "slot_next_link", "slot_stream_link"}
+LINK_PLACES = {"slot_link", "slot_next_link", "slot_stream_link", "slot_pipe"}
+PLACES = {"waiting_head", "next_sent_link", "link_next_slot", *LINK_PLACES}
 INTEGERS_32 = {*RUNNING_LISTS, *SLOT_LISTS, *COUNTS, *PLACES, "news"}
 INTEGERS_64 = {"iteration", "stops", "next_finish", "slot_request", "slot_finish"}
 
@@ -182,6 +185,7 @@ def fill_slot(state, lane, slot, request, prompt_tokens, answer_tokens, share, a
     state.slot_away_s[lane, slot] = away_s
     state.slot_stream_link[lane, slot] = 0
     state.slot_stream_share[lane, slot] = stream_share
+    state.slot_pipe[lane, slot], state.slot_pipe_share[lane, slot] = -1, 0.0
     state.slot_done_tokens[lane, slot] = 0.0
     state.slot_chunk_tokens[lane, slot] = 0.0
     state.slot_batched[lane, slot] = 0

@@ -127,6 +127,7 @@ class Lanes:
         self.worlds: list[Any] = [self.params] * count if scenario.drawn else []
         self.factors = task.factors(self.params)
         self.actions = int(np.prod(self.factors))
+        self.sizes = {name: getattr(largest_params, name) for name in counts_of(largest_params)}
         self.state = task.allocate(largest_params, count)
         self.out = empty_out(count, len(task.fields), self.actions, len(task.info))
         self._bind()
@@ -195,6 +196,11 @@ class Lanes:
                 scenario = of_episode(self.scenario, lambda index, key=key: uniform(key, 0, WORLD_DRAW, index))
             with remembering(self._read):
                 self.worlds[lane] = self.task.parameters(scenario)
+            for name, most in self.sizes.items():
+                if getattr(self.worlds[lane], name) > most:
+                    raise ValueError(
+                        f"An episode drew {name} {getattr(self.worlds[lane], name)}; there is room for {most}."
+                    )
             self._world_packs[lane] = Pack(self.worlds[lane])
         self._params_handles = handles(self._world_packs)
 
@@ -247,7 +253,7 @@ def largest(task: Task, scenario: Any, params: Any) -> Any:
     Raises:
         ValueError: a drawn value that changes which actions there are.
     """
-    sizes = {name: value for name, value in params._asdict().items() if isinstance(value, int | np.integer)}
+    sizes = {name: getattr(params, name) for name in counts_of(params)}
     for name, law in scenario.drawn.items():
         for end in ends(law):
             other = task.parameters(with_value(scenario, name, end))
@@ -255,6 +261,11 @@ def largest(task: Task, scenario: Any, params: Any) -> Any:
                 raise ValueError(f"The scenario draws {name}, which changes the actions that there are; fix its value.")
             sizes = {size: max(value, getattr(other, size)) for size, value in sizes.items()}
     return params._replace(**sizes)
+
+
+def counts_of(params: Any) -> list[str]:
+    """Names of the params that are whole numbers: sizes of arrays among them."""
+    return [name for name, value in params._asdict().items() if isinstance(value, int | np.integer)]
 
 
 def empty_out(lanes: int, fields: int, actions: int, names: int) -> Out:

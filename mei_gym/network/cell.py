@@ -201,7 +201,7 @@ def place_user(params, state, lane, user):
     """Begin an episode: the user at its mobility's stationary law, its shadows at theirs; the strongest site serves."""
     key = state.key[lane]
     place_mover(params, state, lane, user)
-    sites = params.site_x_m.shape[0]
+    sites = params.sites
     for site in range(sites):
         index = user * sites + site
         state.user_los_normal[lane, user, site] = normal(key, 0, PLACE_LOS, index)
@@ -225,7 +225,7 @@ def move_user(params, state, lane, user, elapsed_s, step):
     key = state.key[lane]
     depth_m = np.float64(state.user_depth_m[lane, user])
     indoors = 1 if depth_m > 0.0 else 0
-    sites = params.site_x_m.shape[0]
+    sites = params.sites
     for site in range(sites):
         index = user * sites + site
         los_normal = correlated(

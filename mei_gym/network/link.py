@@ -161,7 +161,7 @@ def heard(params, state, lane, user):
     serving_site = state.user_site[lane, user]
     strongest_site, strongest, strongest_direct = 0, 0.0, 0
     serving, serving_direct, total = 0.0, 0, 0.0
-    for site in range(params.site_x_m.shape[0]):
+    for site in range(params.sites):
         gain, direct = path(params, state, lane, user, site)
         if gain > strongest:
             strongest_site, strongest, strongest_direct = site, gain, direct

@@ -27,6 +27,7 @@ class SiteParams(NamedTuple):
     site_x_m: np.ndarray  # f8[sites], the served ones first
     site_y_m: np.ndarray  # f8[sites]
     site_air: np.ndarray  # i8[sites]: the served site whose air carries a user of this one
+    sites: int
     served_sites: int
     far_distance_m: np.ndarray  # f8[places] of sites beyond those laid, from the origin
     far_sites: np.ndarray  # f8[places]: how many stand at that distance
@@ -47,7 +48,7 @@ def site_params(sites: Sites, served: int, lattice_m: float = 0.0, rings: int = 
         for place in range(ring)
     ]
     return SiteParams(
-        x_m, y_m, distances.argmin(axis=1).astype(np.int64), served, np.array(far), np.full(len(far), 6.0)
+        x_m, y_m, distances.argmin(axis=1).astype(np.int64), len(x_m), served, np.array(far), np.full(len(far), 6.0)
     )
 
 

@@ -16,17 +16,18 @@ class Network(Part):
 
     topology: str = Field("hexagonal", description="hexagonal, poisson or file (network.topology)")
     sites: dict[str, Number | str] = Field(default_factory=dict, description="values of the topology, by name")
-    served: Literal["centre", "all"] = Field(
-        "centre", description="whose users the scenario has: those of the site at the origin, or of all sites"
+    served: int = Field(
+        1, ge=0, description="how many sites, the nearest to the origin, have the scenario's users; 0: all"
     )
     region: dict[str, Number | str] = Field(
-        default_factory=dict, description="where users move: values of network.movement, by name"
+        default_factory=dict,
+        description="where users move: values of network.movement, by name; left out: the served cells",
     )
     handover: dict[str, Number] = Field(default_factory=dict, description="values of network.handover, by name")
-    backhaul: str = Field("", description="between a site and the edge server (network.backhaul); empty: none")
+    backhaul: str = Field("", description="between the sites and the server (network.backhaul); empty: none")
     wires: dict[str, Number] = Field(default_factory=dict, description="values of the backhaul, by name")
-    server_at: Literal["site", "behind"] = Field(
-        "site", description="the server stands at the site at the origin, or behind the backhaul of every site"
+    server_at: Literal["site", "backhaul"] = Field(
+        "site", description="the server stands at the site in the middle, or behind the backhaul of all sites"
     )
 
 
@@ -59,7 +60,12 @@ class Server(Part):
 
 
 class Arrivals(Part):
-    """How the requests of one kind of user come."""
+    """How requests come; the mean rates and the day's shape stand beside it."""
 
-    kind: str = Field("poisson", description="poisson, gamma or onoff (workload.arrivals)")
-    values: dict[str, Number] = Field(default_factory=dict, description="values of that kind, by name")
+    own: str = Field("conversation", description="the users' own stream: a law of workload.arrival_laws")
+    own_law: dict[str, Number] = Field(default_factory=dict, description="numbers of that law, by name")
+    background: str = Field("conversation", description="the background's stream, likewise")
+    background_law: dict[str, Number] = Field(default_factory=dict, description="likewise")
+    trace: str = Field("", description="path of a trace whose times and lengths the own stream replays")
+    trace_scale: Positive = Field(1.0, description="of the trace's times: 2 plays at half the speed")
+    trace_at_rate: bool = Field(False, description="play the trace so fast that its mean rate is requests_per_s")

@@ -21,6 +21,7 @@ ACTIVITY, ASKING = 240, 241  # purposes of draws
 class PopulationParams(NamedTuple):
     """What a scenario fixes about the population."""
 
+    users: int
     activity_sd: float = 1.0  # chosen: ServeGen's clients spread more (1.1 to 1.3 in ln), but they are companies
 
 
@@ -35,7 +36,7 @@ class PopulationState(NamedTuple):
 def draw_activity(params, state, lane):
     """Begin an episode: draw how active each user is."""
     key = state.key[lane]
-    users = state.user_activity_cumulative.shape[1]
+    users = params.users
     total = 0.0
     for user in range(users):
         total += exp(params.activity_sd * normal(key, 0, ACTIVITY, user))
@@ -50,7 +51,7 @@ def draw_activity(params, state, lane):
 def asking_user(params, state, lane, request):
     """The index of the user who sends request number `request`."""
     draw = uniform(state.key[lane], request, ASKING, 0)
-    low, high = 0, state.user_activity_cumulative.shape[1] - 1
+    low, high = 0, params.users - 1
     while low < high:
         middle = (low + high) // 2
         if np.float64(state.user_activity_cumulative[lane, middle]) < draw:

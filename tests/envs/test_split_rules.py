@@ -361,7 +361,7 @@ def test_an_episodes_latency_reward_is_made_of_what_happened_and_of_forecasts_fo
 
 
 def test_nobody_who_still_waits_for_a_first_token_has_waited_longer_than_the_patience_and_one_request():
-    world = World(8, background_per_s=0.0, requests_per_s=45.0, patience_s=4.0)
+    world = World(8, background_per_s=0.0, requests_per_s=90.0, patience_s=4.0)
     book = follow(world, lambda step: 0, 800)
     waited_s = [each.ttft_s for each in book.records if each.first_s < np.inf]
     assert any(each.dropped for each in book.records)

@@ -25,14 +25,14 @@ PHONE, LAPTOP, JETSON = 0, 1, 2  # device classes of the default scenario
 
 CALM = {  # a robot asks; the server and the air are free, and every layer is loaded
     "application": ROBOT, "prompt_tokens": 200.0, "expected_answer_tokens": 30.0, "ttft_target_s": 0.1,
-    "tpot_target_s": 0.05, "leakage_budget": 1.0, "device_class": JETSON, "device_wait_s": 0.0, "block_prefill_s": 4e-3,
-    "block_decode_s": 1.5e-3, "device_head_s": 2e-3, "device_speed": 1.0, "heat_k": 0.0, "battery": 1.0,
-    "joule_price": 1e-3, "leakage_hard": 0.0, "loaded_layers": 1.0, "deepest_cut": 1.0, "layer_fetch_s": 0.1,
-    "since_last_s": 5.0, "user_rate_hz": 0.2, "uplink_bps": 5e7, "round_trip_s": 0.02, "uploads": 0.0,
-    "upload_backlog_s": 0.0,
-    "stream_share": 0.0, "transmit_power_w": 0.2, "running": 0.1, "kv_used": 0.1, "waiting": 0.0, "kv_waiting": 0.0,
-    "prompt_backlog_tokens": 0.0, "coming_tokens": 0.0, "pace_s": 0.008, "chunk_pace_s": 0.02, "own_rate_hz": 15.0,
-    "background_rate_hz": 1.0,
+    "tpot_target_s": 0.05, "leakage_budget": 1.0, "device_class": JETSON, "device_wait_s": 0.0,
+    "block_prefill_s": 4e-3, "block_decode_s": 1.5e-3, "device_head_s": 2e-3, "device_speed": 1.0, "heat_k": 0.0,
+    "battery": 1.0, "joule_price": 1e-3, "leakage_hard": 0.0, "loaded_layers": 1.0, "deepest_cut": 1.0,
+    "layer_fetch_s": 0.1, "since_last_s": 5.0, "user_rate_hz": 0.2, "uplink_bps": 5e7, "round_trip_s": 0.02,
+    "handover_wait_s": 0.0, "uploads": 0.0, "upload_backlog_s": 0.0, "stream_share": 0.0, "pipe_s_per_byte": 0.0,
+    "pipe_transfers": 0.0, "pipe_backlog_s": 0.0, "pipe_stream_share": 0.0, "transmit_power_w": 0.2, "running": 0.1,
+    "kv_used": 0.1, "waiting": 0.0, "kv_waiting": 0.0, "prompt_backlog_tokens": 0.0, "coming_tokens": 0.0,
+    "pace_s": 0.008, "chunk_pace_s": 0.02, "own_rate_hz": 15.0, "background_rate_hz": 1.0,
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from mei_gym.workload.population import PopulationParams, PopulationState, askin
 
 
 def drawn_population(users=8, activity_sd=1.0, key=11):
-    params = PopulationParams(activity_sd=activity_sd)
+    params = PopulationParams(users, activity_sd)
     state = PopulationState(np.array([key], dtype=np.uint64), np.zeros((1, users), np.float32))
     draw_activity(params, state, 0)
     return params, state

@@ -20,7 +20,7 @@ bits only where activations are sent, and, where an application's privacy budget
 leaks no more. An infeasible action becomes the nearest feasible one, and `info["corrected"]` says so.
 Where nothing is feasible the request is declined, whatever the action: nothing is sent or paid.
 
-Observation: 37 numbers in [0, 1], float32; the table is printed by `mei-gym describe` and stands in
+Observation: 42 numbers in [0, 1], float32; the table is printed by `mei-gym describe` and stands in
 `fields.py`. It holds what a controller at the edge knows. The length of this answer is hidden; of
 requests under way, what the server and the device have set aside for them (memory, work, charge)
 counts their true lengths, as an engine that reserves memory for whole answers would know them.

@@ -41,6 +41,7 @@ def place_device(params, state, lane, user):
     state.user_application[lane, user] = application
     state.user_class[lane, user] = device_class
     state.user_mean_speed_mps[lane, user] = params.class_speed_mps[device_class]
+    state.user_mobility[lane, user] = params.class_mobility[device_class]
     charge = params.battery_low + (params.battery_high - params.battery_low) * uniform(key, 0, USER_BATTERY, user)
     state.user_battery_j[lane, user] = charge * params.class_battery_j[device_class]
     warm = uniform(key, 0, USER_HEAT, user)

@@ -39,10 +39,15 @@ FIELDS: tuple[Field, ...] = (
     # the radio
     logarithmic("uplink_bps", "bit/s", 1e5, 1e9, "what the uplink would carry if it were this user's alone"),
     logarithmic("round_trip_s", "s", 0.001, 1, "radio and backhaul, there and back"),
-    logarithmic("uploads", "count", 1, 512, "uploads under way"),
+    logarithmic("handover_wait_s", "s", 0.001, 1, "what is left of a handover's interruption"),
+    logarithmic("uploads", "count", 1, 512, "uploads under way in the user's cell"),
     logarithmic("upload_backlog_s", "s", 0.01, 100, "air time that those uploads still need"),
     linear("stream_share", "ratio", 0, 1, "share of the air that single-token streams take"),
     logarithmic("transmit_power_w", "W", 0.001, 1, "the device's transmit power"),
+    logarithmic("pipe_s_per_byte", "s/byte", 1e-9, 1e-5, "of the undivided pipe behind the user's site; 0: none"),
+    logarithmic("pipe_transfers", "count", 1, 512, "transfers in that pipe"),
+    logarithmic("pipe_backlog_s", "s", 0.01, 100, "what they still need of it"),
+    linear("pipe_stream_share", "ratio", 0, 1, "share of it that single-token streams take"),
     # the server
     linear("running", "ratio", 0, 1, "requests in the batch, of the most that may run"),
     linear("kv_used", "ratio", 0, 1.5, "keys and values reserved, of the capacity"),
@@ -64,7 +69,8 @@ FIELDS: tuple[Field, ...] = (
     APPLICATION, PROMPT, ANSWER, TTFT_TARGET, TPOT_TARGET, LEAKAGE_BUDGET, LEAKAGE_HARD,
     DEVICE_CLASS, DEVICE_WAIT, BLOCK_PREFILL, BLOCK_DECODE, DEVICE_HEAD, DEVICE_SPEED, HEAT, BATTERY, JOULE_PRICE,
     LOADED, DEEPEST, LAYER_FETCH, SINCE_LAST, USER_RATE,
-    UPLINK, ROUND_TRIP, UPLOADS, UPLOAD_BACKLOG, STREAM_SHARE, TRANSMIT_POWER,
+    UPLINK, ROUND_TRIP, HANDOVER_WAIT, UPLOADS, UPLOAD_BACKLOG, STREAM_SHARE, TRANSMIT_POWER,
+    PIPE_PACE, PIPE_TRANSFERS, PIPE_BACKLOG, PIPE_STREAM_SHARE,
     RUNNING, KV_USED, WAITING, KV_WAITING, PROMPT_BACKLOG, COMING, PACE, CHUNK_PACE, OWN_RATE, BACKGROUND_RATE,
 ) = range(len(FIELDS))  # fmt: skip
 
@@ -113,6 +119,8 @@ INFO: tuple[tuple[str, str, str], ...] = (
     ("server_busy_s", "s", "that the server spent in iterations since the episode began"),
     ("uploads", "count", "under way"),
     ("uplink_bps", "bit/s", "of the user who asks now"),
+    ("site", "index", "that serves the user who asks now"),
+    ("handovers_total", "count", "handovers in the episode, as seen when users ask"),
     ("battery", "ratio", "of the device that asks now"),
     ("device_speed", "ratio", "of the device that asks now"),
     ("corrected_total", "count", "corrected actions in the episode"),
@@ -131,6 +139,7 @@ REWARD_PARTS: tuple[str, ...] = INFO_NAMES[:5]
     I_LEAKAGE, I_EXCESS, I_QUALITY,
     I_FIRST_TOKENS, I_TTFT, I_TTFT_MET, I_ANSWERED, I_TPOT, I_TPOT_MET, I_ABANDONED,
     I_TIME, I_ELAPSED, I_QUEUE, I_RUNNING, I_UNFINISHED, I_KV_USED, I_BUSY, I_UPLOADS, I_UPLINK,
+    I_SITE, I_HANDOVERS_TOTAL,
     I_BATTERY, I_SPEED, I_CORRECTED_TOTAL, I_DECLINED_TOTAL, I_REFUSED_TOTAL, I_ABANDONED_TOTAL,
 ) = range(len(INFO))  # fmt: skip
 

@@ -69,7 +69,9 @@ def away_time(params, sensed, cut, bits_choice):
     """s: between two iterations, a split answer's token travels down, runs on the device, and travels up."""
     if cut == 0 or cut == params.layers:
         return 0.0
-    vector_s = air_time(sensed, params.payload_bytes_per_token[bits_choice]) / free_share(sensed[at.STREAM_SHARE])
+    size_bytes = params.payload_bytes_per_token[bits_choice]
+    vector_s = air_time(sensed, size_bytes) / free_share(sensed[at.STREAM_SHARE])
+    vector_s += size_bytes * sensed[at.PIPE_PACE] / free_share(sensed[at.PIPE_STREAM_SHARE])
     return sensed[at.ROUND_TRIP] + device_token_time(params, sensed, cut) + vector_s
 
 
@@ -82,9 +84,13 @@ def expected_ttft(params, sensed, cut, bits_choice):
     if cut == params.layers:
         return device_s
 
-    air_s = air_time(sensed, prompt_payload(params, sensed, cut, bits_choice))
+    payload_bytes = prompt_payload(params, sensed, cut, bits_choice)
+    air_s = air_time(sensed, payload_bytes)
     shared_s = min(air_s * (sensed[at.UPLOADS] + 1.0), air_s + sensed[at.UPLOAD_BACKLOG])
-    upload_s = shared_s / free_share(sensed[at.STREAM_SHARE])
+    upload_s = sensed[at.HANDOVER_WAIT] + shared_s / free_share(sensed[at.STREAM_SHARE])
+    pipe_s = payload_bytes * sensed[at.PIPE_PACE]
+    shared_s = min(pipe_s * (sensed[at.PIPE_TRANSFERS] + 1.0), pipe_s + sensed[at.PIPE_BACKLOG])
+    upload_s += shared_s / free_share(sensed[at.PIPE_STREAM_SHARE])
 
     share = (params.layers - cut) / params.layers
     tokens_ahead = sensed[at.PROMPT_BACKLOG] + sensed[at.COMING] + share * sensed[at.PROMPT]

@@ -85,5 +85,6 @@ def tell_world(params, state, info, lane):
     row[at.I_BUSY] = state.busy_s[lane]
     row[at.I_UPLOADS] = sensed[at.UPLOADS]
     row[at.I_UPLINK] = sensed[at.UPLINK]
+    row[at.I_SITE] = state.user_site[lane, state.asking_user[lane]]
     row[at.I_BATTERY] = sensed[at.BATTERY]
     row[at.I_SPEED] = sensed[at.DEVICE_SPEED]

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from mei_gym.costs.compute import compute_costs
 from mei_gym.costs.memory import memory_costs
-from mei_gym.costs.server import ServingParams, kv_capacity_tokens
-from mei_gym.costs.slots import FCFS
 from mei_gym.costs.transfer import TEXT_BYTES_PER_TOKEN, activation_bytes
+from mei_gym.envs.laying import lay_arrivals, lay_links, lay_network, lay_serving, refusals
 from mei_gym.envs.split_inference.fields import FIELDS
 from mei_gym.envs.split_inference.state import SplitInferenceParams, SplitParams
 from mei_gym.envs.task import scale_of
-from mei_gym.network.cell import CellParams
-from mei_gym.network.setup import cell_params
+from mei_gym.network.movement import mobility_of
 from mei_gym.profiles.curves import at_relative_depth, leakage_by_cut, quality_loss_by_cut
 from mei_gym.profiles.load import architecture_of, load_card
 from mei_gym.scenarios.resolve import ScenarioError
 from mei_gym.scenarios.split_inference import Leakage, Quality, SplitInferenceScenario
-from mei_gym.workload.arrival_laws import arrival_params
 from mei_gym.workload.lengths import length_arrays
 from mei_gym.workload.population import PopulationParams
 from mei_gym.workload.prompts import PromptParams, expected_answer_tokens
@@ -44,21 +40,19 @@ def parameters(scenario: SplitInferenceScenario) -> Any:
     workloads = [*(each.lengths for each in applications), scenario.background_lengths]
     prompts = PromptParams(**length_arrays(workloads, scenario.prompt_limit, scenario.answer_limit))
     mean_answers = [expected_answer_tokens(prompts, row) for row in range(len(workloads))]
-    arrivals = arrival_params(
-        scenario.requests_per_s,
-        scenario.background_per_s,
-        day_s=scenario.day_s,
-        day_strength=scenario.day_strength,
-    )
+    network = lay_network(scenario.network, scenario.radio)
     parts = (
         costs,
-        serving(scenario),
-        cell(scenario.radio.cell),
-        arrivals,
-        PopulationParams(activity_sd=scenario.activity_spread),
+        lay_serving(scenario.server, scenario.model, scenario.prompt_limit + scenario.answer_limit),
+        network,
+        lay_links(scenario.network, scenario.radio, network.served_sites),
+        lay_arrivals(
+            scenario.arrivals, scenario.requests_per_s, scenario.background_per_s, scenario.day_s, scenario.day_strength
+        ),
+        PopulationParams(scenario.users, scenario.activity_spread),
         prompts,
         scale_of(FIELDS),
-        own_parameters(scenario, np.array(mean_answers)),
+        own_parameters(scenario, np.array(mean_answers), network),
     )
     values: dict[str, Any] = {}
     for part in parts:
@@ -66,34 +60,7 @@ def parameters(scenario: SplitInferenceScenario) -> Any:
     return SplitInferenceParams(**values)
 
 
-def cell(values: Mapping[str, float | str]) -> CellParams:
-    """The cell's parameters with a scenario's values in place of the defaults."""
-    try:
-        return cell_params(values)
-    except ValueError as error:
-        raise ScenarioError(str(error)) from None
-
-
-def serving(scenario: SplitInferenceScenario) -> ServingParams:
-    """What the serving engine reads."""
-    capacity = kv_capacity_tokens(scenario.model, scenario.server.device, scenario.server.memory_share)
-    if capacity < 2 * (scenario.prompt_limit + scenario.answer_limit):
-        raise ScenarioError(
-            f"{scenario.model} leaves room for {max(0.0, capacity):.0f} tokens of keys and values on"
-            f" {scenario.server.device}; twice the longest request is needed."
-        )
-    return ServingParams(
-        layers=architecture_of(scenario.model).layers,
-        running_limit=scenario.server.running_limit,
-        kv_capacity_tokens=capacity,
-        chunk_tokens=float(scenario.server.chunk_tokens),
-        iteration_overhead_s=scenario.server.iteration_overhead_s,
-        queue_order=FCFS,
-        jumps=1,
-    )
-
-
-def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -> SplitParams:
+def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray, network: Any) -> SplitParams:
     """What the environment's own rules read."""
     card = architecture_of(scenario.model)
     applications = list(scenario.applications.values())
@@ -116,14 +83,15 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -
 
     class_names = list(scenario.device_classes)
     class_shares = np.array([[each.classes.get(name, 0.0) for name in class_names] for each in applications])
+    with refusals():
+        mobilities = [mobility_of(each.mobility, network) for each in classes]
     battery_j = of_card("battery_j")
     flash = of_card("flash_read_bytes_per_s")
     from_flash = np.array([each.layers_from == "flash" for each in classes])
     return SplitParams(
-        users=scenario.users,
         slots=scenario.server.requests_at_once,
-        application_share=np.cumsum(of_application("share")),
-        application_class_share=np.cumsum(class_shares, axis=1),
+        application_share=np.cumsum(of_application("share") / of_application("share").sum()),
+        application_class_share=np.cumsum(class_shares / class_shares.sum(axis=1, keepdims=True), axis=1),
         ttft_target_s=of_application("ttft_target_s"),
         tpot_target_s=of_application("tpot_target_s"),
         leakage_budget=of_application("leakage_budget"),
@@ -160,6 +128,7 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray) -
         class_throttle_full_k=of_card("throttle_rise_k") + THROTTLE_SPAN_K,
         class_throttle_floor=of_card("throttled_speed"),
         class_speed_mps=of_class("speed_mps"),
+        class_mobility=np.array(mobilities),
         battery_low=scenario.battery_low,
         battery_high=scenario.battery_high,
         battery_reserve=scenario.battery_reserve,

@@ -7,9 +7,10 @@ from math import exp, inf
 import numpy as np
 
 from mei_gym.compiled import scalar
-from mei_gym.costs.links import NO_LINK, prepare
+from mei_gym.costs.links import prepare
 from mei_gym.costs.serving import advance, give_up, wake
 from mei_gym.costs.slots import empty_server, enqueue, fill_slot, take_slot
+from mei_gym.envs.laying import MAX_MIN
 from mei_gym.envs.split_inference import fields as at
 from mei_gym.envs.split_inference.device import pass_time, place_device
 from mei_gym.envs.split_inference.feasible import BITS_CHOICES, DECLINED, nearest_feasible
@@ -34,6 +35,7 @@ from mei_gym.workload.arrivals import BACKGROUND, OWN, begin_stream, next_arriva
 from mei_gym.workload.population import asking_user, draw_activity
 from mei_gym.workload.prompts import answer_tokens as drawn_answer_tokens
 from mei_gym.workload.prompts import prompt_tokens as drawn_prompt_tokens
+from mei_gym.workload.replay import asked_answer_tokens, asked_prompt_tokens
 
 BACKGROUND_KEY = np.uint64(0x5851F42D4C957F2D)  # sets the background's draws of lengths apart from the cell's
 
@@ -163,21 +165,30 @@ def decide(params, state, info, lane, cut, bits_choice):
     row[at.I_REWARD_TTFT] += params.ttft_weight[application] * ttft_utility
     row[at.I_REWARD_TPOT] += params.tpot_weight[application] * tpot_utility
     away_s = away_time(params, sensed, cut, bits_choice)
-    air_share = 0.0
+    air = params.site_air[state.user_site[lane, user]]
+    air_share, pipe_share = 0.0, 0.0
     if split:
-        air_share = air_time(sensed, params.payload_bytes_per_token[bits_choice]) / (away_s + 1.5 * sensed[at.PACE])
+        token_s = away_s + 1.5 * sensed[at.PACE]
+        token_bytes = params.payload_bytes_per_token[bits_choice]
+        air_share = air_time(sensed, token_bytes) / token_s
+        pipe_share = token_bytes * params.air_pipe_s_per_byte[air] / token_s
     fill_slot(
         state, lane, slot, state.request[lane], prompt_tokens, answer_tokens,
         (params.layers - cut) / params.layers, away_s, air_share, now_s + params.patience_s,
     )  # fmt: skip
+    state.slot_pipe_share[lane, slot] = pipe_share
     state.slot_application[lane, slot] = application
     state.slot_asked_s[lane, slot] = now_s
     state.slot_way_back_s[lane, slot] = 0.5 * sensed[at.ROUND_TRIP]
     state.slot_ttft_utility[lane, slot] = ttft_utility
     state.slot_tpot_utility[lane, slot] = tpot_utility
     state.unfinished[lane] += 1
-    sent_s = ready_s + 0.5 * sensed[at.ROUND_TRIP]
-    prepare(state, lane, slot, sent_s, AIR, air_time(sensed, payload), 1.0, NO_LINK, 0.0, 0.0)
+    sent_s = ready_s + 0.5 * sensed[at.ROUND_TRIP] + sensed[at.HANDOVER_WAIT]
+    work, weight = air_time(sensed, payload), 1.0
+    if params.air_sharing == MAX_MIN and payload > 0.0:
+        work, weight = payload, work / payload
+    pipe_s = payload * params.air_pipe_s_per_byte[air]
+    prepare(state, lane, slot, sent_s, air, work, weight, params.air_pipe[air], pipe_s, 1.0)
 
 
 @scalar
@@ -203,12 +214,15 @@ def wait_for_request(params, state, info, lane):
     user = asking_user(params, state, lane, request)
     state.asking_user[lane] = user
     application = state.user_application[lane, user]
-    state.prompt_tokens[lane] = drawn_prompt_tokens(params, application, state.key[lane], request)
-    state.answer_tokens[lane] = drawn_answer_tokens(params, application, state.key[lane], request)
+    state.prompt_tokens[lane] = asked_prompt_tokens(params, state, lane, OWN, application, request)
+    state.answer_tokens[lane] = asked_answer_tokens(params, state, lane, OWN, application, request)
     since_last_s = arrival_s - state.user_seen_s[lane, user]
     move_user(params, state, lane, user, since_last_s, request)
     pass_time(params, state, lane, user, arrival_s, request)
+    site = state.user_site[lane, user]
     sense(params, state, lane, since_last_s)
+    if state.user_site[lane, user] != site:
+        info[lane, at.I_HANDOVERS_TOTAL] += 1.0
 
 
 @scalar

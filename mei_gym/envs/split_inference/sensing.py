@@ -7,19 +7,18 @@ from math import exp
 from mei_gym.chance import normal
 from mei_gym.compiled import scalar
 from mei_gym.costs.compute import block_decode_time, block_mixed_time, block_prefill_time, head_time
-from mei_gym.costs.links import link_backlog
+from mei_gym.costs.links import NO_LINK, link_backlog
 from mei_gym.costs.server import SERVER
 from mei_gym.costs.transfer import flash_read_time
 from mei_gym.envs.split_inference import fields as at
 from mei_gym.envs.split_inference.device import device_speed, joule_price, layers_that_fit
 from mei_gym.envs.split_inference.feasible import BITS_CHOICES, feasible
 from mei_gym.envs.task import shown
-from mei_gym.network.cell import downlink_rate_bps, uplink_rate_bps, user_link
+from mei_gym.network.cell import downlink_rate_bps, look_at_user, uplink_rate_bps
 from mei_gym.workload.arrivals import OWN
 from mei_gym.workload.population import user_activity
 
 ROUND_TRIP_DRAW = 410  # purpose of a draw
-AIR = 0
 
 
 @scalar
@@ -57,7 +56,10 @@ def sense(params, state, lane, since_last_s):
         deepest = 0
     sensed[at.DEEPEST] = deepest / params.layers
     sensed[at.LOADED] = state.user_loaded_layers[lane, user] / params.layers
-    up, down, transmit_power_w = user_link(params, state, lane, user)
+    up, down, transmit_power_w, handover_wait_s = look_at_user(
+        params, state, lane, user, since_last_s, state.request[lane]
+    )
+    air = params.site_air[state.user_site[lane, user]]
     fetch_bytes_per_s = params.class_fetch_bytes_per_s[device_class]
     if fetch_bytes_per_s == 0.0:
         fetch_bytes_per_s = max(1.0, params.fetch_share * downlink_rate_bps(params, down) / 8.0)
@@ -67,11 +69,20 @@ def sense(params, state, lane, since_last_s):
 
     sensed[at.UPLINK] = uplink_rate_bps(params, up)
     jitter = normal(state.key[lane], state.request[lane], ROUND_TRIP_DRAW, 0)
-    sensed[at.ROUND_TRIP] = params.round_trip_s * exp(params.round_trip_spread * jitter)
-    sensed[at.UPLOADS] = state.link_transfers[lane, AIR]
-    sensed[at.UPLOAD_BACKLOG] = link_backlog(state, lane, AIR, now_s)
-    sensed[at.STREAM_SHARE] = state.link_stream_share[lane, AIR]
+    own_way_s = params.round_trip_s * exp(params.round_trip_spread * jitter)
+    sensed[at.ROUND_TRIP] = own_way_s + 2.0 * params.air_backhaul_s[air]
+    sensed[at.HANDOVER_WAIT] = handover_wait_s
+    sensed[at.UPLOADS] = state.link_transfers[lane, air]
+    sensed[at.UPLOAD_BACKLOG] = link_backlog(state, lane, air, now_s)
+    sensed[at.STREAM_SHARE] = state.link_stream_share[lane, air]
     sensed[at.TRANSMIT_POWER] = transmit_power_w
+    pipe = params.air_pipe[air]
+    sensed[at.PIPE_PACE] = params.air_pipe_s_per_byte[air]
+    sensed[at.PIPE_TRANSFERS], sensed[at.PIPE_BACKLOG], sensed[at.PIPE_STREAM_SHARE] = 0.0, 0.0, 0.0
+    if pipe != NO_LINK:
+        sensed[at.PIPE_TRANSFERS] = state.link_transfers[lane, pipe]
+        sensed[at.PIPE_BACKLOG] = link_backlog(state, lane, pipe, now_s)
+        sensed[at.PIPE_STREAM_SHARE] = state.link_stream_share[lane, pipe]
 
     batch = float(state.resident_count[lane])
     context = state.resident_context_tokens[lane]

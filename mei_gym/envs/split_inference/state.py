@@ -10,9 +10,10 @@ import numpy as np
 from mei_gym.costs.compute import ComputeCosts
 from mei_gym.costs.server import ServingParams
 from mei_gym.costs.slots import ServingState, serving_state
+from mei_gym.envs.laying import LinkParams
 from mei_gym.envs.split_inference.fields import FIELDS
 from mei_gym.envs.task import Scale
-from mei_gym.network.cell import SITES, CellParams, CellState
+from mei_gym.network.cell import NetworkParams, NetworkState, network_state
 from mei_gym.workload.arrivals import STREAMS, ArrivalParams, ArrivalState
 from mei_gym.workload.population import PopulationParams, PopulationState
 from mei_gym.workload.prompts import PromptParams
@@ -21,7 +22,6 @@ from mei_gym.workload.prompts import PromptParams
 class SplitParams(NamedTuple):
     """What this environment adds to the parameters of its costs, its cell and its workload."""
 
-    users: int
     slots: int  # requests that may be under way at once
     # applications; the last row of the prompt tables is the background's
     application_share: np.ndarray  # f8[application] of the users, cumulative
@@ -64,6 +64,7 @@ class SplitParams(NamedTuple):
     class_throttle_full_k: np.ndarray  # f8[class]
     class_throttle_floor: np.ndarray  # f8[class] share of full speed that is left
     class_speed_mps: np.ndarray  # f8[class] mean speed of its users
+    class_mobility: np.ndarray  # i8[class] how they move
     battery_low: float  # charge at the beginning: uniform between these
     battery_high: float
     battery_reserve: float  # below it the device computes nothing
@@ -77,7 +78,8 @@ class SplitParams(NamedTuple):
 PARAM_PARTS = (
     ComputeCosts,
     ServingParams,
-    CellParams,
+    NetworkParams,
+    LinkParams,
     ArrivalParams,
     PopulationParams,
     PromptParams,
@@ -123,18 +125,21 @@ class SplitState(NamedTuple):
     slot_tpot_utility: np.ndarray  # f8[lane, slot] as forecast
 
 
-STATE_PARTS = (ServingState, CellState, ArrivalState, PopulationState, SplitState)
+STATE_PARTS = (ServingState, NetworkState, ArrivalState, PopulationState, SplitState)
 STATE_NAMES = list(dict.fromkeys(name for part in STATE_PARTS for name in part._fields))
 SplitInferenceState: Any = namedtuple("SplitInferenceState", STATE_NAMES, module=__name__)
 
 INTEGERS_32 = {"asking_user", "user_application", "user_class", "user_loaded_layers", "slot_application"}
-INTEGERS_64 = {"episode", "request", "background_request", "unfinished", "arrival_wave_second", "arrival_burst", "arrival_first_row"}
-LINKS = 1  # the cell's uplink
+REQUEST_NUMBERS = {"episode", "request", "background_request", "unfinished"}
+INTEGERS_64 = {*REQUEST_NUMBERS, "arrival_wave_second", "arrival_burst", "arrival_first_row"}
 
 
 def allocate(params: Any, lanes: int) -> Any:
     """Zeroed arrays for `lanes` episodes: one a variable, the lane first."""
-    serving = serving_state(lanes, params.slots, params.running_limit, LINKS)._asdict()
+    laid = {
+        **network_state(lanes, params.users, params.sites)._asdict(),
+        **serving_state(lanes, params.slots, params.running_limit, params.links)._asdict(),
+    }
 
     def array(name: str) -> np.ndarray:
         shape: tuple[int, ...] = (lanes,)
@@ -142,15 +147,13 @@ def allocate(params: Any, lanes: int) -> Any:
             shape = (lanes, params.slots)
         elif name.startswith("arrival_") and name != "arrival_phase":
             shape = (lanes, STREAMS)
-        elif name in ("user_los_normal", "user_shadowing_normal"):
-            shape = (lanes, params.users, SITES)
         elif name.startswith("user_"):
             shape = (lanes, params.users)
         elif name == "sensed":
             shape = (lanes, len(FIELDS))
-        if name in ("key", "seed"):
+        if name == "seed":
             return np.zeros(shape, np.uint64)
         kind = np.int32 if name in INTEGERS_32 else np.int64 if name in INTEGERS_64 else np.float64
         return np.zeros(shape, kind)
 
-    return SplitInferenceState(*(serving[name] if name in serving else array(name) for name in STATE_NAMES))
+    return SplitInferenceState(*(laid[name] if name in laid else array(name) for name in STATE_NAMES))

@@ -39,6 +39,9 @@ from mei_gym.envs.split_inference.fields import (
     KV_WAITING,
     OWN_RATE,
     PACE,
+    PIPE_BACKLOG,
+    PIPE_STREAM_SHARE,
+    PIPE_TRANSFERS,
     PROMPT,
     PROMPT_BACKLOG,
     RUNNING,
@@ -93,7 +96,10 @@ def application_of(params, row):
 @scalar
 def imagine_idle(params, sensed):
     """Forget what is known of the server's and the air's load: both are taken as free."""
-    for field in (STREAM_SHARE, UPLOADS, UPLOAD_BACKLOG, RUNNING, KV_USED, WAITING, KV_WAITING, PROMPT_BACKLOG, COMING):
+    for field in (
+        STREAM_SHARE, UPLOADS, UPLOAD_BACKLOG, PIPE_TRANSFERS, PIPE_BACKLOG, PIPE_STREAM_SHARE,
+        RUNNING, KV_USED, WAITING, KV_WAITING, PROMPT_BACKLOG, COMING,
+    ):  # fmt: skip
         sensed[field] = 0.0
     context = sensed[PROMPT] + 0.5 * sensed[ANSWER]
     block_s = block_decode_time(params, SERVER, 1.0, context)

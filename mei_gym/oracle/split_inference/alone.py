@@ -38,7 +38,9 @@ from mei_gym.envs.split_inference.fields import (
     DEVICE_SPEED,
     DEVICE_WAIT,
     FIELDS,
+    HANDOVER_WAIT,
     LOADED,
+    PIPE_PACE,
     PROMPT,
     ROUND_TRIP,
     TPOT_TARGET,
@@ -143,7 +145,8 @@ def most_of_choice(params, ideal, floors, price, answer_tokens, cut, bits_choice
     if cut < params.layers:
         blocks = params.layers - cut
         served_s = floors.prompt_s[blocks, prompt_tokens] + head_time(params, SERVER, 1.0)
-        sent_s = air_time(ideal, prompt_payload(params, ideal, cut, bits_choice))
+        payload_bytes = prompt_payload(params, ideal, cut, bits_choice)
+        sent_s = ideal[HANDOVER_WAIT] + air_time(ideal, payload_bytes) + payload_bytes * ideal[PIPE_PACE]
         ttft_s = min(ttft_s, device_prompt_time(params, ideal, cut) + sent_s + ideal[ROUND_TRIP] + served_s)
         further = int(answer_tokens) - 1
         if further > 0:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from mei_gym.costs.transfer import TEXT_BYTES_PER_TOKEN
+from mei_gym.scenarios.parts import Arrivals, Network, Radio, Server
 from mei_gym.scenarios.resolve import names as scenario_names
 from mei_gym.scenarios.resolve import resolve as resolve_in
 from mei_gym.scenarios.schema import NotNegative, Part, Positive, Share, Spread, WorldScenario
@@ -20,7 +21,7 @@ class Application(Part):
 
     share: Share = Field(description="of the users")
     classes: dict[str, Share] = Field(description="shares of the device classes among its users", min_length=1)
-    lengths: str = Field(description="named fit of prompt and answer lengths (workload.prompts)")
+    lengths: str = Field(description="named lengths of prompts and answers (workload.lengths)")
     ttft_target_s: Positive = Field(description="s, time to the first token that counts as prompt")
     tpot_target_s: Positive = Field(description="s, time per further token that counts as fluent")
     leakage_budget: Share = Field(description="leakage accepted; 1: the prompt is no secret")
@@ -44,32 +45,9 @@ class DeviceClass(Part):
     requests_per_charge: Positive = Field(description="requests that a battery should last for, by this use alone")
     battery_share: Share = Field(description="of a charge that its owner gives to this use")
     speed_mps: NotNegative = Field(description="m/s, mean speed of its users")
+    mobility: str = Field("gauss_markov", description="how they move (network.movement)")
     layers_from: Literal["flash", "air"] = Field(description="where layers that are not in memory come from")
     fetch_power_w: NotNegative = Field(description="W, while layers are loaded")
-
-
-class Radio(Part):
-    """The cell; what is left out keeps the default of network.setup.cell_params."""
-
-    round_trip_s: Positive = Field(description="s, radio and backhaul to the edge server and back, median")
-    round_trip_spread: Spread = Field(description="standard deviation of its logarithm")
-    fetch_share: Share = Field(description="of the downlink, for layers loaded over the air")
-    cell: dict[str, float | str] = Field(
-        default_factory=dict, description="values of network.setup.cell_params, by name"
-    )
-
-
-class Server(Part):
-    """The edge server."""
-
-    device: str = Field(description="measured device")
-    running_limit: int = Field(ge=1, le=1024, description="requests in the batch (vLLM: max_num_seqs)")
-    chunk_tokens: int = Field(ge=16, le=8192, description="prompt tokens in one iteration")
-    memory_share: Share = Field(
-        description="of the memory, for weights, keys and values (vLLM: gpu_memory_utilization)"
-    )
-    iteration_overhead_s: NotNegative = Field(description="s, scheduler and sampler of one iteration")
-    requests_at_once: int = Field(ge=16, le=4096, description="requests under way, waiting included, before refusal")
 
 
 class Curve(Part):
@@ -113,11 +91,14 @@ class SplitInferenceScenario(WorldScenario):
 
     model: str = Field(description="the language model")
     server: Server
+    network: Network = Network()
     radio: Radio
     users: int = Field(ge=1, le=4096, description="users of the cell")
     requests_per_s: Positive = Field(description="1/s, of all users together, mean over a day")
     background_per_s: NotNegative = Field(description="1/s, requests of other cells' users at the server")
-    background_lengths: str = Field(description="named fit of their lengths")
+    background_lengths: str = Field(description="named lengths of their prompts and answers (workload.lengths)")
+    arrivals: Arrivals = Arrivals()
+    trace: str = Field("", description="short for arrivals.trace: a trace that the users' requests replay")
     day_s: Positive = Field(description="s, how long the day's swell takes; shorter than a day: compressed")
     day_strength: Share = Field(description="0: no swell; 1: as at ServeGen m-small")
     activity_spread: Spread = Field(description="standard deviation of the logarithm of users' activity")
@@ -134,8 +115,26 @@ class SplitInferenceScenario(WorldScenario):
     leakage: Leakage
     quality: Quality
 
+    @model_validator(mode="before")
+    @classmethod
+    def _trace_is_an_arrival(cls, values: Any) -> Any:
+        """`trace=path` stands for `arrivals={"trace": path}`."""
+        if isinstance(values, dict) and values.get("trace"):
+            return {**values, "trace": "", "arrivals": {**dict(values.get("arrivals") or {}), "trace": values["trace"]}}
+        return values
+
+    @model_validator(mode="after")
+    def _sizes_are_fixed(self) -> SplitInferenceScenario:
+        if "server.requests_at_once" in self.drawn:
+            raise ValueError("server.requests_at_once sizes the table of requests and cannot be drawn; give one value")
+        return self
+
     @model_validator(mode="after")
     def _shares_fit_together(self) -> SplitInferenceScenario:
+        if any(
+            name.startswith("applications.") and (".classes." in name or name.endswith(".share")) for name in self.drawn
+        ):
+            return self  # drawn shares are of their sum
         total = sum(each.share for each in self.applications.values())
         if abs(total - 1.0) > 1e-6:
             raise ValueError(f"the applications' shares add up to {total:g}; 1 is needed")
