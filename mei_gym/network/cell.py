@@ -82,6 +82,10 @@ PLACE_LOS, PLACE_SHADOWING, PLACE_CELL = 103, 104, 105
 MOVE_LOS, MOVE_SHADOWING, DRIFT_LOAD, DRIFT_RISE = 112, 113, 114, 115
 
 
+TDD, FDD = 0, 1
+DUPLEXES = {"tdd": TDD, "fdd": FDD}
+
+
 class CellParams(NamedTuple):
     """What a scenario fixes about the radio; powers in W, ratios without unit. `setup.cell_params` fills it.
 
@@ -118,6 +122,7 @@ class CellParams(NamedTuple):
     numerology: float = 1.0  # 30 kHz
     downlink_overhead: float = 0.14  # TS 38.306 4.1.2, FR1 (recalled)
     uplink_overhead: float = 0.08  # the same
+    duplex: int = TDD  # TDD: the directions share the carrier's time; FDD: each has a carrier of its own
     downlink_share: float = 0.7  # TDD frame DDDSU, a guard between (recalled)
     uplink_share: float = 0.23  # the same
     downlink_layers: float = 2.0  # chosen: two layers to a handset, power shared between them

@@ -1,8 +1,9 @@
 """From a scenario's values of a cell and its sites, by name, to the parameters that the rules read.
 
-Four values are names: `propagation` (umi, uma, inh_mixed, inh_open), `modulation` (shannon, tr36942, mcs_table1,
-mcs_table2), `fading` (none, ergodic, block, ar1) and `spec_version` (v16.1, v19.2). The others are the numbers of
-`CellParams`; what is left out has the propagation's default, and what follows from the rest is laid here.
+Five values are names: `propagation` (umi, uma, inh_mixed, inh_open), `modulation` (shannon, tr36942, mcs_table1,
+mcs_table2), `fading` (none, ergodic, block, ar1), `duplex` (tdd, fdd) and `spec_version` (v16.1, v19.2). The others
+are the numbers of `CellParams`; what is left out has the propagation's default, and what follows from the rest is laid
+here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mei_gym.compiled import plain
-from mei_gym.network.cell import CellParams, NetworkParams
+from mei_gym.network.cell import DUPLEXES, TDD, CellParams, NetworkParams
 from mei_gym.network.channel import INH_MIXED, INH_OPEN, PROPAGATIONS, UMA, UMI
 from mei_gym.network.codes import MODULATIONS
 from mei_gym.network.ergodic import ergodic_efficiencies
@@ -33,6 +34,7 @@ NAMES: dict[str, dict[str, Any]] = {
     MODULATION: MODULATIONS,
     "fading": FADINGS,
     "spec_version": SPEC_VERSIONS,
+    "duplex": DUPLEXES,
 }
 LAID = ("code_sinr", "code_efficiency", "efficiency_of_knot")
 OF_MODULATION = ("efficiency_factor", "efficiency_gap", "efficiency_cap", "sinr_floor")
@@ -65,6 +67,8 @@ LIMITS = {
     "uplink_overhead": (0.0, 0.99),
     "downlink_layers": (1.0, 8.0),  # TS 38.211: eight to one user
     "uplink_layers": (1.0, 8.0),  # the same, from release 18
+    "downlink_share": SHARE,
+    "uplink_share": SHARE,
     "neighbour_load_mean": SHARE,
     "indoor_share": SHARE,
     "car_share": SHARE,
@@ -206,7 +210,7 @@ def refuse_what_does_not_fit(params: CellParams) -> None:
         raise ValueError(
             f"indoor_share and car_share add up to {params.indoor_share + params.car_share:g}; at most 1 is accepted."
         )
-    if params.downlink_share + params.uplink_share > 1.0 + 1e-9:
+    if params.duplex == TDD and params.downlink_share + params.uplink_share > 1.0 + 1e-9:
         raise ValueError(
             f"downlink_share and uplink_share add up to {params.downlink_share + params.uplink_share:g};"
             " at most 1 is accepted."

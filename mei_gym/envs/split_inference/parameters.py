@@ -38,7 +38,10 @@ def parameters(scenario: SplitInferenceScenario) -> Any:
     cards = [each.card for each in classes]
     costs = compute_costs(scenario.model, scenario.server.device, cards)
     workloads = [*(each.lengths for each in applications), scenario.background_lengths]
-    prompts = PromptParams(**length_arrays(workloads, scenario.prompt_limit, scenario.answer_limit))
+    with refusals():
+        prompts = PromptParams(**length_arrays(workloads, scenario.prompt_limit, scenario.answer_limit))
+    for row, application in enumerate(applications):
+        prompts.answer_maximum[row] = min(prompts.answer_maximum[row], application.answer_limit)
     mean_answers = [expected_answer_tokens(prompts, row) for row in range(len(workloads))]
     network = lay_network(scenario.network, scenario.radio)
     parts = (

@@ -22,6 +22,7 @@ class Application(Part):
     share: Share = Field(description="of the users")
     classes: dict[str, Share] = Field(description="shares of the device classes among its users", min_length=1)
     lengths: str = Field(description="named lengths of prompts and answers (workload.lengths)")
+    answer_limit: int = Field(4096, ge=1, le=4096, description="tokens, besides the scenario's own limit")
     ttft_target_s: Positive = Field(description="s, time to the first token that counts as prompt")
     tpot_target_s: Positive = Field(description="s, time per further token that counts as fluent")
     leakage_budget: Share = Field(description="leakage accepted; 1: the prompt is no secret")
