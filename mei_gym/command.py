@@ -16,6 +16,7 @@ import typer
 
 from mei_gym.measure_command import measure
 from mei_gym.terminal import show, show_json
+from mei_gym.world_command import world
 
 REFUSED = 2  # exit code of a wrong word; 1: the verb ran and what it found is not well
 
@@ -31,6 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(measure, name="measure")
+app.add_typer(world, name="world")
 profiles = typer.Typer(help="Say what is measured, cited or derived, and the errors; `plot` draws it.")
 app.add_typer(profiles, name="profiles")
 

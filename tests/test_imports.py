@@ -25,7 +25,17 @@ FLOORS = [  # left to right; floors of one line know nothing of each other
     {"envs"},
     {"heuristics"},
     {"oracle"},
-    {"catalogue", "doctor", "terminal", "benchmark", "benchmark_serving", "command", "measure_command"},
+    {
+        "catalogue",
+        "doctor",
+        "terminal",
+        "benchmark",
+        "benchmark_serving",
+        "command",
+        "measure_command",
+        "world_command",
+        "world_pictures",
+    },
 ]
 APART = {"measurements"}  # the joint to it is a file: only the commands of the last floor ask it
 HEAVY = {"torch", "numba", "stable_baselines3", "sb3_contrib", "matplotlib", "typer", "rich", "pydantic", "yaml", "PIL"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -56,3 +59,19 @@ def plain_ticks(axes: Any) -> None:
 def legend_beside(axes: Any) -> None:
     """The legend to the right of the panel, where it hides nothing."""
     axes.legend(fontsize=6.5, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.3)
+
+
+def written(out: Path, pictures: Sequence[Picture]) -> list[Path]:
+    """Write the pictures into a folder as PDF and PNG, and their captions; nothing is written before all are drawn."""
+    contents = {}
+    for picture in pictures:
+        for ending in ("pdf", "png"):
+            data = io.BytesIO()
+            picture.figure.savefig(data, format=ending, facecolor="white")
+            contents[f"{picture.name}.{ending}"] = data.getvalue()
+    captions = "\n\n".join(f"**{picture.name}**: {picture.caption}" for picture in pictures) + "\n"
+    contents["captions.md"] = captions.encode("utf-8")
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        (out / name).write_bytes(content)
+    return [out / name for name in contents]

@@ -6,12 +6,12 @@ picture shows and with what error stands in its `Picture.caption`.
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 from mei_gym.profiles.curve_pictures import acceptance_by_position, adaptation, defences, leakage, quality
 from mei_gym.profiles.curves import load_curves
 from mei_gym.profiles.device_pictures import latency, layers, roofline
+from mei_gym.profiles.drawing import written
 from mei_gym.profiles.load import ProfileError, measured_devices, nearest
 
 REAL = "SmolLM2-135M"
@@ -29,20 +29,4 @@ def draw(out: Path, device: str = "h100-sxm", model: str = REAL) -> list[Path]:
         roofline(device), latency(device), layers(device), quality(model), leakage(model), defences(model),
         acceptance_by_position(model), adaptation(model),
     ]  # fmt: skip
-    contents = {}
-    for picture in pictures:
-        for ending in ("pdf", "png"):
-            data = io.BytesIO()
-            picture.figure.savefig(data, format=ending, facecolor="white")
-            contents[f"{picture.name}.{ending}"] = data.getvalue()
-    captions = (
-        "\n\n".join(
-            f"![{picture.name}]({picture.name}.png)\n\n**{picture.name}**: {picture.caption}" for picture in pictures
-        )
-        + "\n"
-    )
-    contents["captions.md"] = captions.encode("utf-8")
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        (out / name).write_bytes(content)
-    return [out / name for name in contents]
+    return written(out, pictures)
