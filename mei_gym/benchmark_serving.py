@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mei_gym.costs.replay import serve, server_params
-from mei_gym.workload.lengths import Mixture, named_lengths
+from mei_gym.workload.lengths import length_levels, named_lengths
 
 MODEL, DEVICE, LENGTHS = "Llama-2-7B", "h100-sxm", "azure_conv"
 PROMPT_LIMIT, ANSWER_LIMIT = 3072, 1024  # tokens: together Llama-2's context
@@ -62,10 +62,6 @@ def serving_speeds(requests: int, repeats: int) -> list[dict[str, Any]]:
     return rows
 
 
-def drawn(mixture: Mixture, limit: float, count: int, chance: np.random.Generator) -> np.ndarray:
-    """Whole tokens, f8[count], of a mixture of two lognormals."""
-    first = chance.random(count) < mixture.first_weight
-    mu = np.where(first, mixture.first_mu, mixture.second_mu)
-    sigma = np.where(first, mixture.first_sigma, mixture.second_sigma)
-    tokens = np.exp(mu + sigma * chance.standard_normal(count))
-    return np.floor(np.clip(tokens, mixture.minimum, min(limit, mixture.maximum)))
+def drawn(log_tokens: np.ndarray, limit: float, count: int, chance: np.random.Generator) -> np.ndarray:
+    """Whole tokens, f8[count], from a quantile table."""
+    return np.floor(np.clip(np.exp(np.interp(chance.random(count), length_levels(), log_tokens)), 1.0, limit))

@@ -132,7 +132,7 @@ def untrained(algorithm, folder):
 def test_a_saved_policy_decides_as_before(algorithm, tmp_path):
     one = untrained(algorithm, tmp_path)
     two = load_model(tmp_path / "model.zip")
-    seen = np.random.default_rng(0).random((50, 36), np.float32)[:, : one.policy.observation_space.shape[0]]
+    seen = np.random.default_rng(0).random((50, one.policy.observation_space.shape[0]), np.float32)
     masks = {"action_masks": np.ones((50, one.policy.action_space.n), bool)} if one.masked else {}
     assert one.predict(seen, **masks)[0].tolist() == two.predict(seen, **masks)[0].tolist()
     assert two.steps == 7
@@ -174,7 +174,7 @@ def test_a_contender_of_several_runs_is_played_run_by_run():
     policies = tuple(mei_gym.heuristics.make(name, WORLD.environment) for name in ("edge_only", "device_only"))
     result = played([Contender("both", LEARNED, policies, ("a", "b"))], WORLD, validation_seeds(1))[0]
     assert len(result.summaries) == 2
-    assert result.summaries[0].measures["cut"][0] == 0.0 < result.summaries[1].measures["cut"][0]
+    assert result.summaries[0].measures["cut"][0] < result.summaries[1].measures["cut"][0]
 
 
 def test_runs_that_differ_in_more_than_their_seed_are_not_one_policy(tmp_path):

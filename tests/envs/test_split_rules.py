@@ -365,7 +365,7 @@ def test_nobody_who_still_waits_for_a_first_token_has_waited_longer_than_the_pat
     book = follow(world, lambda step: 0, 800)
     waited_s = [each.ttft_s for each in book.records if each.first_s < np.inf]
     assert any(each.dropped for each in book.records)
-    assert max(waited_s) < world.params.patience_s + 2.0  # the prompt had begun to run
+    assert max(waited_s) < world.params.patience_s + 3.0  # the prompt had begun to run
 
 
 def test_what_is_sent_to_the_edge_slows_what_comes_later():

@@ -15,9 +15,9 @@ from mei_gym.scenarios.split_inference import FOLDER, names, resolve
 APPLICATIONS = {"mobile_health", "humanoid_robot", "virtual_assistant", "autonomous_driving"}
 
 
-def test_the_default_and_the_four_applications_ship():
+def test_the_default_the_four_applications_and_three_places_ship():
     assert names()[0] == "default"
-    assert set(names()) == {"default", *APPLICATIONS}
+    assert set(names()) == {"default", *APPLICATIONS, "dense_urban", "sparse_rural", "trace_azure_conv"}
 
 
 @pytest.mark.parametrize("name", names())
