@@ -75,7 +75,9 @@ def describe(
     """Print an environment's page and a scenario's values."""
     from mei_gym.catalogue import known_id, known_scenario
 
-    known_scenario(known_id(id), scenario)
+    known_id(id)
+    if not scenario.endswith((".yaml", ".yml")):
+        known_scenario(id, scenario)
     from mei_gym.envs.view import page
 
     typer.echo(page(id, scenario))

@@ -36,7 +36,7 @@ from mei_gym.profiles.drawing import (
 )
 from mei_gym.workload.arrivals import OWN, day_shape
 
-COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, GREY, BLACK)
+COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, GREY, BLACK, "#8c564b")
 GRID = 90  # cells of the map along its longer side
 EPISODE_REQUESTS = 1024
 SHADES = np.arange(-10.0, 31.0, 5.0)  # dB
@@ -51,7 +51,7 @@ def draw_world(task: Task, scenario: Any, out: Path, seed: int = 0) -> list[Path
 
 
 def world_map(lanes: Lanes) -> Picture:
-    """Sites, users and the median SINR of the downlink."""
+    """Sites, users and the SINR of the downlink."""
     params, state, scenario = lanes.params_of(0), lanes.state, lanes.scenario
     drawn, axes = figure(6.6, 4.2)
     x_m, y_m = np.array(state.user_x_m[0, : params.users]), np.array(state.user_y_m[0, : params.users])
@@ -59,7 +59,7 @@ def world_map(lanes: Lanes) -> Picture:
     side = np.linspace(-reach_m, reach_m, GRID)
     shown = axes.contourf(side, side, sinr_db(params, side), SHADES, cmap="Greys_r", extend="both", alpha=0.75)
     bar = drawn.colorbar(shown, ax=axes, pad=0.015, shrink=0.9)
-    bar.set_label("median downlink SINR (dB)", size=8)
+    bar.set_label("downlink SINR of mean path gains (dB)", size=8)
     bar.ax.tick_params(labelsize=7)
     names = list(scenario.applications)
     for number, (name, colour) in enumerate(zip(names, COLOURS)):
@@ -79,7 +79,7 @@ def world_map(lanes: Lanes) -> Picture:
     beyond = len(params.site_x_m) - int(inside.sum())
     caption = (
         f"{scenario.name}: {params.users} users at the beginning of an episode, {len(params.site_x_m)} sites"
-        f"{f', {beyond} of them beyond the map' if beyond else ''}, and the median SINR of the downlink at the "
+        f"{f', {beyond} of them beyond the map' if beyond else ''}, and the downlink's SINR of mean path gains, at the "
         f"mean load of the neighbours ({params.neighbour_load_mean:g}), outdoors, without shadowing."
     )
     return Picture("map", caption, drawn)
@@ -157,8 +157,8 @@ def load(lanes: Lanes) -> Picture:
         tidy(axes, "y")
     caption = (
         f"{scenario.name}: left, the mean rate over a day, which takes {params.arrival_day_s:g} s here; right, the "
-        f"{len(times_s)} requests of one episode, in bins of {width_s:g} s (dashed: their mean). The episode begins at "
-        "a random time of the day."
+        f"{len(times_s)} requests of one episode, in bins of {width_s:g} s (dashed: their mean; it differs from the "
+        "left, because the rate drifts within minutes). The episode begins at a random time of the day."
     )
     return Picture("load", caption, drawn)
 

@@ -67,7 +67,11 @@ def observation_table(fields: tuple[Field, ...]) -> str:
 
 
 def hanging(first: str, text: str) -> list[str]:
-    """A row whose last column wraps under itself."""
+    """A row whose last column wraps under itself; where there is no room beside it, underneath."""
+    if text and len(first) > WIDTH // 2:
+        under = " " * 47
+        rows = wrap(first.rstrip(), WIDTH, subsequent_indent=under)
+        return [*rows, *wrap(text, WIDTH, initial_indent=under, subsequent_indent=under)]
     pieces = wrap(text, WIDTH - len(first)) or [""]
     return [first + pieces[0], *(" " * len(first) + piece for piece in pieces[1:])]
 

@@ -3,6 +3,7 @@
 Wherever a scenario has a number, it may have a law instead:
 
     {low: 10, high: 25}                       uniform; of a value that counts: a whole number, both ends included
+    {low: 1, high: 3, law: integer}           whole numbers; to be said inside `sites`, `cell` and other mappings
     {low: 1e5, high: 1e8, law: log_uniform}   uniform in the logarithm
     {median: .02, spread: .3}                 lognormal; `spread` is the standard deviation of the logarithm
     {mean: .5, sd: .1}                        normal

@@ -21,7 +21,8 @@ class Network(Part):
     )
     region: dict[str, Number | str] = Field(
         default_factory=dict,
-        description="where users move: values of network.movement, by name; left out: the served cells",
+        description="where users move: values of network.movement, by name; left out: the served cells of a lattice,"
+        " else the rectangle of the sites",
     )
     handover: dict[str, Number] = Field(default_factory=dict, description="values of network.handover, by name")
     backhaul: str = Field("", description="between the sites and the server (network.backhaul); empty: none")

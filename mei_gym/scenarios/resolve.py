@@ -42,9 +42,11 @@ def resolve(folder: Path, schema: type[Scenario], name: str, overrides: Mapping[
     laws = {name: law for name, law in listed.items() if name in stated or not given(name, overrides)}
     laws.update(laws_in({key: value for key, value in values.items() if key != "drawn"}))
     for name, law in laws.items():
+        if not given(name, values):
+            raise ScenarioError(f"There is no scenario value {name!r} to draw; write the law where the value stands.")
         try:
             kind = kind_of(law)
-            if counts(schema, name) and kind in ("lognormal", "normal"):
+            if counts(schema, name) and (kind in ("lognormal", "normal") or law.get("law") == "log_uniform"):
                 raise ValueError(f"the law {law} is not of whole numbers; low and high or choices are accepted")
             if counts(schema, name) and kind == "uniform":
                 laws[name] = {**law, "law": "integer"}
@@ -95,7 +97,7 @@ def with_value(scenario: Scenario, name: str, value: Any) -> Scenario:
 def of_episode(scenario: Scenario, uniform: Callable[[int], float]) -> Scenario:
     """The scenario with this episode's draws in place of its middles; `uniform` has one number in (0, 1) a name."""
     draws = {name: drawn(law, uniform(share_of_name(name))) for name, law in scenario.drawn.items()}
-    return type(scenario).model_validate(with_values(scenario.model_dump(), draws))
+    return checked(type(scenario), with_values(scenario.model_dump(), draws))
 
 
 def loaded(folder: Path, name: str, depth: int = 0) -> dict[str, Any]:

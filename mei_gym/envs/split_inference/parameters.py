@@ -13,7 +13,7 @@ from mei_gym.envs.laying import lay_arrivals, lay_links, lay_network, lay_servin
 from mei_gym.envs.split_inference.fields import FIELDS
 from mei_gym.envs.split_inference.state import SplitInferenceParams, SplitParams
 from mei_gym.envs.task import scale_of
-from mei_gym.network.movement import mobility_of
+from mei_gym.network.movement import mean_speed_of, mobility_of
 from mei_gym.profiles.curves import at_relative_depth, leakage_by_cut, quality_loss_by_cut
 from mei_gym.profiles.load import architecture_of, load_card
 from mei_gym.scenarios.resolve import ScenarioError
@@ -88,6 +88,8 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray, n
     class_shares = np.array([[each.classes.get(name, 0.0) for name in class_names] for each in applications])
     with refusals():
         mobilities = [mobility_of(each.mobility, network) for each in classes]
+        for name, each in scenario.device_classes.items():
+            mean_speed_of(f"speed_mps of {name}", each.speed_mps)
     battery_j = of_card("battery_j")
     flash = of_card("flash_read_bytes_per_s")
     from_flash = np.array([each.layers_from == "flash" for each in classes])

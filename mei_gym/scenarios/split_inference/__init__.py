@@ -132,12 +132,9 @@ class SplitInferenceScenario(WorldScenario):
 
     @model_validator(mode="after")
     def _shares_fit_together(self) -> SplitInferenceScenario:
-        if any(
-            name.startswith("applications.") and (".classes." in name or name.endswith(".share")) for name in self.drawn
-        ):
-            return self  # drawn shares are of their sum
+        drawn = any(name.endswith(".share") or ".classes." in name for name in self.drawn)  # of their sum then
         total = sum(each.share for each in self.applications.values())
-        if abs(total - 1.0) > 1e-6:
+        if total <= 0.0 or (abs(total - 1.0) > 1e-6 and not drawn):
             raise ValueError(f"the applications' shares add up to {total:g}; 1 is needed")
         for name, application in self.applications.items():
             unknown = [each for each in application.classes if each not in self.device_classes]
@@ -147,7 +144,7 @@ class SplitInferenceScenario(WorldScenario):
                     f"application {name} runs on {unknown[0]!r}, which is no device class; known are {known}"
                 )
             inner = sum(application.classes.values())
-            if abs(inner - 1.0) > 1e-6:
+            if inner <= 0.0 or (abs(inner - 1.0) > 1e-6 and not drawn):
                 raise ValueError(f"the device shares of application {name} add up to {inner:g}; 1 is needed")
         if self.battery_low > self.battery_high:
             raise ValueError(
