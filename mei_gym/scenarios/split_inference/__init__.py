@@ -92,13 +92,13 @@ class SplitInferenceScenario(WorldScenario):
 
     model: str = Field(description="the language model")
     server: Server
-    network: Network = Network()
+    network: Network = Field(default_factory=lambda: Network.model_validate({}))
     radio: Radio
     users: int = Field(ge=1, le=4096, description="users of the cell")
     requests_per_s: Positive = Field(description="1/s, of all users together, mean over a day")
     background_per_s: NotNegative = Field(description="1/s, requests of other cells' users at the server")
     background_lengths: str = Field(description="named lengths of their prompts and answers (workload.lengths)")
-    arrivals: Arrivals = Arrivals()
+    arrivals: Arrivals = Field(default_factory=lambda: Arrivals.model_validate({}))
     trace: str = Field("", description="short for arrivals.trace: a trace that the users' requests replay")
     day_s: Positive = Field(description="s, how long the day's swell takes; shorter than a day: compressed")
     day_strength: Share = Field(description="0: no swell; 1: as at ServeGen m-small")
