@@ -81,7 +81,9 @@ def test_the_measured_server_answers_when_a_second_simulator_says(seed, order, r
 @given(seed=SEEDS, order=ORDERS, running_limit=st.sampled_from([3, 12]), split=st.booleans())
 def test_a_crooked_server_answers_when_a_second_simulator_says(seed, order, running_limit, split):
     params = crooked_server(seed, queue_order=order, running_limit=running_limit, kv_capacity_tokens=900.0)
-    compare(params, random_requests(seed, 40, split, per_s=30.0))
+    state = compare(params, random_requests(seed, 40, split, per_s=30.0))
+    assert state.free_count[0] == state.free.shape[1]  # everybody was answered
+    assert 0 < state.stops[0] <= state.iteration[0]
 
 
 @settings(max_examples=25, deadline=None)

@@ -54,7 +54,10 @@ def test_a_wrong_kernel_is_refused(monkeypatch):
 
 def test_a_block_of_eight_bits_is_the_block_it_stands_for():
     packed = quantised.packed_block(block(), "int8")
-    refuse_wrong(block_errors(TINY, packed, plain_kernels()))
+    errors = block_errors(TINY, packed, plain_kernels())
+    refuse_wrong(errors)
+    assert errors.pop("control") > 0.5  # what a wrong block would show
+    assert max(errors.values()) < 0.05
 
 
 def test_a_block_of_eight_bits_is_near_the_block_it_was_packed_from_and_not_it():
