@@ -87,3 +87,16 @@ def gamma(key, step, purpose, index, shape):
             if log(uniform(key, step, purpose, place + 2)) < 0.5 * z * z + d - d * cube + d * log(cube):
                 break
     return max(LEAST_GAMMA, d * cube * boost)
+
+
+@scalar
+def drawn_index(cumulative, last, draw):
+    """The first index up to `last` whose cumulative share reaches the draw; by halving."""
+    low, high = 0, last
+    while low < high:
+        middle = (low + high) // 2
+        if np.float64(cumulative[middle]) < draw:
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 import numpy as np
+
+from mei_gym.spelling import nearest
 
 LARGEST = 1e300  # stands for "finite"
 SMALLEST = 1e-300  # stands for "positive"
@@ -19,9 +20,7 @@ def known(what: str, name: object, names: Iterable[str]) -> str:
     """
     if isinstance(name, str) and name in names:
         return name
-    close = get_close_matches(str(name), list(names), n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(names))}."
-    raise ValueError(f"There is no {what} {name!r}; {hint}")
+    raise ValueError(f"There is no {what} {name!r}; {nearest(name, names)}")
 
 
 def positive(name: str, value: object, most: float = LARGEST) -> float:

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mei_gym.chance import exponential, normal, uniform
+from mei_gym.chance import drawn_index, exponential, normal, uniform
 from mei_gym.compiled import scalar
 
 # Purposes of draws.
@@ -165,14 +165,7 @@ def admit_newcomer(params, state, lane):
 def requested_model(params, state, lane, site, request):
     """The model that request number `request` at a site is for."""
     draw = uniform(state.key[lane], request, POPULARITY_REQUEST, site)
-    low, high = 0, state.popularity_cumulative.shape[2] - 1
-    while low < high:
-        middle = (low + high) // 2
-        if state.popularity_cumulative[lane, site, middle] < draw:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return drawn_index(state.popularity_cumulative[lane, site], state.popularity_cumulative.shape[2] - 1, draw)
 
 
 @scalar

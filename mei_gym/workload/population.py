@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mei_gym.chance import normal, uniform
+from mei_gym.chance import drawn_index, normal, uniform
 from mei_gym.compiled import scalar
 
 ACTIVITY, ASKING = 240, 241  # purposes of draws
@@ -51,14 +51,7 @@ def draw_activity(params, state, lane):
 def asking_user(params, state, lane, request):
     """The index of the user who sends request number `request`."""
     draw = uniform(state.key[lane], request, ASKING, 0)
-    low, high = 0, params.users - 1
-    while low < high:
-        middle = (low + high) // 2
-        if np.float64(state.user_activity_cumulative[lane, middle]) < draw:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return drawn_index(state.user_activity_cumulative[lane], params.users - 1, draw)
 
 
 @scalar

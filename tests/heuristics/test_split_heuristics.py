@@ -15,7 +15,8 @@ from mei_gym.envs.lanes import Lanes
 from mei_gym.envs.split_inference import forecast
 from mei_gym.envs.split_inference.fields import FIELDS
 from mei_gym.envs.task import shown
-from mei_gym.heuristics.split_inference.scores import knobs, scores, sensed
+from mei_gym.heuristics.split_inference.rows import scores, sensed
+from mei_gym.heuristics.split_inference.scores import knobs
 from mei_gym.oracle.episodes import run
 
 ID = "mei/SplitInference-v0"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import exp, floor
 
-from mei_gym.chance import normal, uniform
+from mei_gym.chance import drawn_index, normal, uniform
 from mei_gym.compiled import scalar
 from mei_gym.network.channel import correlated
 
@@ -21,23 +21,13 @@ USER_APPLICATION, USER_CLASS, USER_BATTERY, USER_PRESSURE, USER_LOADED, PRESSURE
 
 
 @scalar
-def drawn_index(cumulative, row, draw):
-    """The first index whose cumulative share reaches the draw."""
-    index = 0
-    while index < cumulative.shape[1] - 1 and cumulative[row, index] < draw:
-        index += 1
-    return index
-
-
-@scalar
 def place_device(params, state, lane, user):
     """Begin an episode: who the user is, and the state its device is found in."""
     key = state.key[lane]
-    draw = uniform(key, 0, USER_APPLICATION, user)
-    application = 0
-    while application < params.application_share.shape[0] - 1 and params.application_share[application] < draw:
-        application += 1
-    device_class = drawn_index(params.application_class_share, application, uniform(key, 0, USER_CLASS, user))
+    shares = params.application_share
+    application = drawn_index(shares, shares.shape[0] - 1, uniform(key, 0, USER_APPLICATION, user))
+    shares = params.application_class_share[application]
+    device_class = drawn_index(shares, shares.shape[0] - 1, uniform(key, 0, USER_CLASS, user))
     state.user_application[lane, user] = application
     state.user_class[lane, user] = device_class
     state.user_mean_speed_mps[lane, user] = params.class_speed_mps[device_class]

@@ -11,7 +11,7 @@ import numpy as np
 
 from mei_gym.envs.split_inference.feasible import BITS_CHOICES
 from mei_gym.heuristics.policy import Policy, World
-from mei_gym.heuristics.split_inference.scores import corrected, drawn
+from mei_gym.heuristics.split_inference.rows import corrected, drawn
 
 
 class Random(Policy):

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from mei_gym.heuristics.policy import Policy, World
-from mei_gym.heuristics.split_inference.scores import best, knobs, scores
+from mei_gym.heuristics.split_inference.rows import best, scores
+from mei_gym.heuristics.split_inference.scores import knobs
 
 
 class Scorer(Policy):

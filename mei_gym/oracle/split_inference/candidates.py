@@ -7,7 +7,8 @@ import numpy as np
 from mei_gym.envs.split_inference.feasible import BITS_CHOICES
 from mei_gym.envs.split_inference.fields import DEEPEST
 from mei_gym.heuristics.policy import World
-from mei_gym.heuristics.split_inference.scores import knobs, scores
+from mei_gym.heuristics.split_inference.rows import scores
+from mei_gym.heuristics.split_inference.scores import knobs
 
 SPREAD = (0.125, 0.25, 0.5, 0.75)  # chosen: cuts at these shares of the deepest feasible one
 
