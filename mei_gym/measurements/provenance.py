@@ -12,7 +12,7 @@ from mei_gym.measurements.ceilings import clock_name
 from mei_gym.measurements.points import CHUNK_CONTEXT, Point
 
 if TYPE_CHECKING:
-    from mei_gym.measurements.layers import LayersCampaign
+    from mei_gym.measurements.layers_campaign import LayersCampaign
 
 WORKING_POINTS = [Point("prefill", "knot", n) for n in (128, 512, 2048, 4096)] + [
     Point("decode", "knot", 1, b, 1024) for b in (1, 16, 64, 256)

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mei_gym.architectures import ARCHITECTURES, Architecture  # noqa: E402
-from mei_gym.measurements import ceilings, clock, cpu, layers, loading, points, power  # noqa: E402
+from mei_gym.measurements import ceilings, clock, cpu, layers, layers_campaign, loading, points, power  # noqa: E402
 from mei_gym.measurements.__main__ import main  # noqa: E402
 from mei_gym.measurements.floor import Ceilings  # noqa: E402
 from mei_gym.measurements.layers import measure_layers  # noqa: E402
@@ -67,13 +67,13 @@ def test_a_killed_campaign_measures_only_what_is_left(tmp_path, monkeypatch):
     before = list(calls)
     path = measured(tmp_path)
     assert not set(before[:3]) & set(calls[4:])
-    assert len(path.read_text().splitlines()) == 1 + len(layers.cpu_points(0, True))
+    assert len(path.read_text().splitlines()) == 1 + len(layers_campaign.cpu_points(0, True))
 
 
 def test_a_spent_budget_leaves_a_usable_profile_and_goes_on_later(tmp_path):
     path = measured(tmp_path, budget_s=1e-9)
     card = json.loads(path.with_suffix(".json").read_text())
-    assert (card["rows"], card["not_measured"]["left_by_budget"]) == (0, len(layers.cpu_points(0, True)))
+    assert (card["rows"], card["not_measured"]["left_by_budget"]) == (0, len(layers_campaign.cpu_points(0, True)))
     path = measured(tmp_path)
     assert json.loads(path.with_suffix(".json").read_text())["not_measured"]["left_by_budget"] == 0
 
@@ -89,7 +89,7 @@ def test_a_budget_that_ends_before_the_power_is_measured_keeps_what_is_there(tmp
             return {"power_w": 2.0, "sustained_s": 1e-3}
 
     monkeypatch.setattr(power, "cpu_meter", lambda: (Meter(), ""))
-    measure_points = layers.LayersCampaign._measure_point
+    measure_points = layers_campaign.LayersCampaign._measure_point
     ends = []
 
     def last_point_ends_the_budget(self, point):
@@ -97,12 +97,12 @@ def test_a_budget_that_ends_before_the_power_is_measured_keeps_what_is_there(tmp
         if all(self._measured(p) for p in self.points):
             ends.append(1e9)
 
-    monkeypatch.setattr(layers.LayersCampaign, "_measure_point", last_point_ends_the_budget)
+    monkeypatch.setattr(layers_campaign.LayersCampaign, "_measure_point", last_point_ends_the_budget)
     with monkeypatch.context() as patch:
         patch.setattr(layers.time, "monotonic", lambda: sum(ends))
         path = measured(tmp_path, budget_s=60.0)
     stopped = json.loads(path.with_suffix(".json").read_text())
-    assert (stopped["rows"], stopped["power"]["points"]) == (len(layers.cpu_points(0, True)), [])
+    assert (stopped["rows"], stopped["power"]["points"]) == (len(layers_campaign.cpu_points(0, True)), [])
     assert stopped["not_measured"]["left_by_budget"] == 1
     measured(tmp_path)
     whole = json.loads(path.with_suffix(".json").read_text())
@@ -118,7 +118,7 @@ def test_rows_below_the_physical_floor_are_reported_and_not_written(tmp_path, mo
     path = measured(tmp_path)
     assert {line.split(",")[0] for line in path.read_text().splitlines()[1:]} == {"embedding"}
     refused = json.loads(path.with_suffix(".json").read_text())["refused"]
-    assert len(refused) == len(layers.cpu_points(0, True)) - 1
+    assert len(refused) == len(layers_campaign.cpu_points(0, True)) - 1
     assert "more than the 1 of the best matrix product" in refused[0]["reason"]
 
 
@@ -190,6 +190,6 @@ def test_loading_is_timed_once_a_device(tmp_path, monkeypatch):
     assert calls == [4.0 * TINY.block_matrix_weights]
     other = TINY._replace(name="Tiny-Other")
     monkeypatch.setitem(ARCHITECTURES, other.name, other)
-    monkeypatch.setattr(layers, "cpu_points", lambda seed, quick: points.cpu_points(seed, True))
+    monkeypatch.setattr(layers_campaign, "cpu_points", lambda seed, quick: points.cpu_points(seed, True))
     measure_layers("tiny-other", "cpu", tmp_path, progress=False)
     assert len(calls) == 1
