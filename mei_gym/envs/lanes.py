@@ -191,19 +191,18 @@ class Lanes:
 
     def lay_worlds(self, lanes: np.ndarray, episodes: np.ndarray) -> None:
         """Draw the worlds of these lanes for the given numbers of their series' episodes."""
+        laid: dict[int, Any] = {}
         for lane in lanes:
             with np.errstate(over="ignore"):  # of the key's 64 bits, where nothing is compiled
                 key = np.uint64(episode_key(self.state.seed[lane], episodes[lane]))
                 scenario = of_episode(self.scenario, lambda index, key=key: uniform(key, 0, WORLD_DRAW, index))
             with remembering(self._read):
-                self.worlds[lane] = self.task.parameters(scenario)
+                world = self.task.parameters(scenario)
             for name, most in self.sizes.items():
-                if getattr(self.worlds[lane], name) > most:
-                    raise ValueError(
-                        f"An episode drew {name} {getattr(self.worlds[lane], name)}; there is room for {most}."
-                    )
-            self._world_packs[lane] = Pack(self.worlds[lane])
-        self._params_handles = handles(self._world_packs)
+                if getattr(world, name) > most:
+                    raise ValueError(f"An episode drew {name} {getattr(world, name)}; there is room for {most}.")
+            laid[lane] = world
+        self.take_worlds(laid)
 
     def params_of(self, lane: int) -> Any:
         """The world of a lane."""
