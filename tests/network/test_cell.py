@@ -5,7 +5,7 @@ import math
 import numba
 import numpy as np
 import pytest
-from radio_world import SITES, empty_state
+from radio_world import SITES, empty_state, place_all
 
 from mei_gym.compiled import plain
 from mei_gym.network import cell, link
@@ -13,14 +13,6 @@ from mei_gym.network.cell import NetworkState
 from mei_gym.network.movement import GAUSS_MARKOV, MANHATTAN, RANDOM_WAYPOINT, STATIC
 from mei_gym.network.setup import network_params
 from mei_gym.network.sites import outer_gain
-
-
-@numba.njit
-def place_all(params, state):
-    for lane in range(state.key.shape[0]):
-        cell.place_cell(params, state, lane)
-        for user in range(state.user_x_m.shape[1]):
-            cell.place_user(params, state, lane, user)
 
 
 @numba.njit

@@ -2,25 +2,16 @@
 
 import math
 
-import numba
 import numpy as np
 import pytest
-from radio_world import empty_state
+from radio_world import empty_state, place_all
 
 from mei_gym.compiled import plain
-from mei_gym.network import cell, link, penetration
+from mei_gym.network import link, penetration
 from mei_gym.network.penetration import V16_1, V19_2
 from mei_gym.network.setup import network_params
 
 building_loss_db = plain(penetration.building_loss_db)
-
-
-@numba.njit
-def place_all(params, state):
-    for lane in range(state.key.shape[0]):
-        cell.place_cell(params, state, lane)
-        for user in range(state.user_x_m.shape[1]):
-            cell.place_user(params, state, lane, user)
 
 
 def placed(values, users=4000):
