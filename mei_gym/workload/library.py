@@ -1,6 +1,6 @@
 """The models that users may ask for, and the blocks that they are made of.
 
-    model      what a user asks for: a base, one with an adapter (LoRA), or a fine-tune whose lowest layers are the base's
+    model      what a user asks for: a base, a base with a LoRA adapter, or a fine-tune that keeps the lowest layers
     variant    a model at a precision: v = model * precisions + precision
     block      weights that are stored or sent as one: a run of a base's layers at one precision, an adapter, ...
 
