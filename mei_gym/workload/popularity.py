@@ -22,6 +22,7 @@ adapter or tenant.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from math import exp, inf, isfinite, sqrt
 from typing import NamedTuple
@@ -57,6 +58,7 @@ class PopularityParams(NamedTuple):
     popularity_drift_tau_s: float
     popularity_newcomers_per_s: float  # 0: none
     popularity_ring: int  # models in a site's ring; below 2: every site is alike
+    popularity_shuffled: int  # 1: each episode draws the models' ranks; 0: model m has rank m
 
 
 class PopularityState(NamedTuple):
@@ -80,11 +82,14 @@ def popularity_params(
     drift_tau_s: float = DRIFT_TAU_S,
     newcomers_per_s: float = NEWCOMERS_PER_S,
     ring_share: float = RING_SHARE,
+    shares: Sequence[float] = (),
 ) -> PopularityParams:
     """The parameters for so many models, and a law by name or as its exponent and offset.
 
+    With `shares`, one a model, these are what is asked for before drift and rings, and the law says nothing.
+
     Raises:
-        ValueError: an unknown law or a number that is none of its kind, in one sentence.
+        ValueError: an unknown law, a number that is none of its kind, or shares that do not fit, in one sentence.
     """
     if models < 1:
         raise ValueError(f"models is {models}; at least 1 is accepted.")
@@ -103,7 +108,22 @@ def popularity_params(
     if not 0.0 <= ring_share <= 1.0:
         raise ValueError(f"The popularity's ring_share is {ring_share}; from 0 to 1 is accepted.")
     log_weight = -exponent * np.log(np.arange(1, models + 1) + offset)
-    return PopularityParams(log_weight, drift_sd, drift_tau_s, newcomers_per_s, int(round(ring_share * models)))
+    if len(shares) > 0:
+        log_weight = np.log(checked_shares(models, shares))
+    ring = int(round(ring_share * models))
+    return PopularityParams(log_weight, drift_sd, drift_tau_s, newcomers_per_s, ring, int(len(shares) == 0))
+
+
+def checked_shares(models: int, shares: Sequence[float]) -> np.ndarray:
+    """f8[models]: shares of the requests, if they are any."""
+    given = np.array(shares, np.float64)
+    if given.shape != (models,):
+        raise ValueError(f"The popularity has {len(shares)} shares; {models}, one a model, are accepted.")
+    if not np.all(given > 0.0):
+        raise ValueError(f"The popularity has the share {given.min():g}; shares above 0 are accepted.")
+    if abs(given.sum() - 1.0) > 1e-6:
+        raise ValueError(f"The popularity's shares add up to {given.sum():g}; 1 is accepted.")
+    return given
 
 
 @scalar
@@ -121,6 +141,9 @@ def begin_popularity(params, state, lane):
         other = place_of(uniform(key, 0, POPULARITY_RANK, model), model + 1)
         state.popularity_rank[lane, model] = state.popularity_rank[lane, other]
         state.popularity_rank[lane, other] = model
+    if params.popularity_shuffled == 0:
+        for model in range(models):
+            state.popularity_rank[lane, model] = model
     for site in range(state.popularity_cumulative.shape[1]):
         draw_ring(params, state, lane, site)
         tell_site(params, state, lane, site)
