@@ -30,7 +30,6 @@ from mei_gym.scenarios.resolve import of_episode, with_value
 BEGIN, STAY = -1, -2  # not actions: begin an episode; leave the lane alone
 DISABLED, NEXT_STEP, SAME_STEP = 0, 1, 2  # what happens to a lane whose episode has ended
 NO_LIMIT = np.iinfo(np.int64).max
-SIZES = ("users", "sites", "slots", "running_limit", "links")  # numbers of params that are sizes of state
 WORLD_DRAW = 10  # purpose of a draw: an episode's values of a scenario
 
 
@@ -128,7 +127,7 @@ class Lanes:
         self.worlds: list[Any] = [self.params] * count if scenario.drawn else []
         self.factors = task.factors(self.params)
         self.actions = int(np.prod(self.factors))
-        self.sizes = {name: getattr(largest_params, name) for name in SIZES if hasattr(largest_params, name)}
+        self.sizes = {name: getattr(largest_params, name) for name in task.sizes}
         self.state = task.allocate(largest_params, count)
         self.out = empty_out(count, len(task.fields), self.actions, len(task.info))
         self._bind()

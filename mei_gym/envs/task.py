@@ -90,6 +90,7 @@ class Task(NamedTuple):
     fields: tuple[Field, ...]
     info: tuple[str, ...]  # names of the numbers in `info`, in SI
     reward_parts: tuple[str, ...]  # those of them that add up to the reward
+    sizes: tuple[str, ...]  # the numbers of params that arrays of state are as long as
     resolve: Callable[[str, dict[str, Any]], Any]  # scenario name, overrides -> validated scenario
     parameters: Callable[[Any], Any]  # scenario -> what the rules read
     allocate: Callable[[Any, int], Any]  # parameters, lanes -> what the rules change
@@ -98,3 +99,4 @@ class Task(NamedTuple):
     mover: Callable[[tuple[str, ...], bool], Callable[..., None]]  # layouts of params, state, out; parallel -> entry
     picture: Callable[[Any, Any, int, dict[str, Any]], np.ndarray]  # one frame, uint8[height, width, 3]
     sentence: Callable[[Any, Any, int, dict[str, Any]], str]  # the same in words
+    step_word: str = "step"  # what a step is: "request" where each step decides one

@@ -54,14 +54,11 @@ Version history: v0, the first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
 
-from mei_gym.compiled import OPTIONS, digest
+from mei_gym.envs.entry import mover_of
 from mei_gym.envs.lanes import lane_mover
 from mei_gym.envs.split_inference.feasible import BITS_CHOICES
 from mei_gym.envs.split_inference.fields import FIELDS, INFO, INFO_NAMES, REWARD_PARTS
@@ -71,30 +68,7 @@ from mei_gym.envs.split_inference.rules import reset, step
 from mei_gym.envs.split_inference.sensing import mask, observe
 from mei_gym.envs.split_inference.state import allocate
 from mei_gym.envs.task import Task
-from mei_gym.packed import view
 from mei_gym.scenarios.split_inference import resolve
-
-move_lane = lane_mover(reset, step, observe, mask)
-
-
-@cache
-def mover(layouts: tuple[str, ...], parallel: bool) -> Callable[..., None]:
-    """The compiled loop over the lanes, built once a process."""
-    params_layout, state_layout, out_layout = layouts
-    return build(digest(), params_layout, state_layout, out_layout, parallel)
-
-
-def build(digest: str, params_layout: str, state_layout: str, out_layout: str, parallel: bool) -> Callable[..., None]:
-    """The loop over the lanes; the digest of all rules is part of its cache key (see `compiled`)."""
-
-    @njit(cache=True, parallel=parallel, **OPTIONS)
-    def move_lanes(params_handles, state_handle, out_handle, actions, limit, autoreset):
-        digest, parallel  # noqa: B018 (a closure's value is part of the key only if it is named)
-        for lane in prange(actions.shape[0]):
-            params, state = view(params_handles[lane], params_layout), view(state_handle, state_layout)
-            move_lane(params, state, view(out_handle, out_layout), lane, actions[lane], limit, autoreset)
-
-    return move_lanes
 
 
 def factors(params: Any) -> tuple[int, int]:
@@ -116,12 +90,14 @@ TASK = Task(
     fields=FIELDS,
     info=INFO_NAMES,
     reward_parts=REWARD_PARTS,
+    sizes=("users", "sites", "slots", "running_limit", "links"),
     resolve=resolve,
     parameters=parameters,
     allocate=allocate,
     factors=factors,
     factor_masks=factor_masks,
-    mover=mover,
+    mover=mover_of(__name__, lane_mover(reset, step, observe, mask)),
     picture=picture,
     sentence=sentence,
+    step_word="request",
 )
