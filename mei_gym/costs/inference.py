@@ -13,8 +13,9 @@ The measured kernel for packed weights reads little and computes slowly: it wins
 prompt is faster with the weights unpacked for it, which is derived, not measured. A precision that was not measured for
 a model takes the ratio of the model of the nearest size that was measured on the device.
 
-Both times run nearly straight between the tables' knots, so that they are read on lines. The context of decoding is one
-for a table: that of the scenario's mean request.
+Both times run nearly straight between measured knots, so that they are read on lines: prompts at a position among the
+knots, which is found once for all tables, and answers from a table of every batch. The context of decoding is one for a
+table: that of the scenario's mean request.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from mei_gym.profiles.remembered import remembered
 
 PROMPT_KNOTS = (1.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0)  # those of the profiles
 BATCH_KNOTS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # likewise
+MOST_AT_ONCE = int(BATCH_KNOTS[-1])  # answers in a batch
 SERVER = 0
 
 
@@ -52,11 +54,10 @@ class InferenceParams(NamedTuple):
     """The tables; the first index is the base, the second the precision."""
 
     prompt_knot_tokens: np.ndarray  # f8[knots]
-    batch_knot: np.ndarray  # f8[batches]
     whole_prefill_s: np.ndarray  # f8[bases, precisions, knots]
     whole_prefill_j: np.ndarray  # f8[bases, precisions, knots]
-    whole_decode_s: np.ndarray  # f8[bases, precisions, batches]: of an iteration
-    whole_decode_j: np.ndarray  # f8[bases, precisions, batches]: of one answer's token in it
+    whole_decode_s: np.ndarray  # f8[bases, precisions, batch]: of an iteration; batch 0 as 1
+    whole_decode_j: np.ndarray  # f8[bases, precisions, batch]: of one answer's token in it
 
 
 def inference_params(
@@ -72,7 +73,7 @@ def inference_params(
     def stacked(place: int) -> np.ndarray:
         return np.array([[table[place] for table in row] for row in tables])
 
-    return InferenceParams(np.array(PROMPT_KNOTS), np.array(BATCH_KNOTS), *(stacked(place) for place in range(4)))
+    return InferenceParams(np.array(PROMPT_KNOTS), *(stacked(place) for place in range(4)))
 
 
 @remembered
@@ -98,7 +99,13 @@ def table_of(
         moved = plain(decode_bytes)(costs, SERVER, batch, context_tokens)
         decode_s.append(card.layers * block_s + plain(head_time)(costs, SERVER, batch))
         decode_j.append(decode_s[-1] * power_w(costs, energy, flops, moved, block_s) / batch)
-    return np.array(prefill_s), np.array(prefill_j), np.array(decode_s), np.array(decode_j)
+    every = np.arange(MOST_AT_ONCE + 1)
+    return (
+        np.array(prefill_s),
+        np.array(prefill_j),
+        np.interp(every, BATCH_KNOTS, decode_s),
+        np.interp(every, BATCH_KNOTS, decode_j),
+    )
 
 
 def power_w(costs: ComputeCosts, energy: object, flops: float, moved_bytes: float, time_s: float) -> float:
@@ -119,36 +126,42 @@ def ratio_model(card: Architecture, bits: int, device: str) -> str:
 
 
 @scalar
-def on_line(knots, values, base, precision, at):
-    """A table's value at `at`, on the line between its knots; beyond the last on the last line."""
-    last = knots.shape[0] - 1
-    place = 1
-    while place < last and knots[place] < at:
+def prompt_position(params, tokens):
+    """Where a prompt stands among the knots: the knot before it, and the share of the way to the next; may be beyond."""
+    knots = params.prompt_knot_tokens
+    place = 0
+    while place < knots.shape[0] - 2 and knots[place + 1] < tokens:
         place += 1
-    share = (at - knots[place - 1]) / (knots[place] - knots[place - 1])
-    below = values[base, precision, place - 1]
-    return below + share * (values[base, precision, place] - below)
+    return place + (tokens - knots[place]) / (knots[place + 1] - knots[place])
 
 
 @scalar
-def prefill_time(params, base, precision, tokens):
+def on_line(params, values, base, precision, position):
+    """A table's value at a position, on the line between its knots; beyond the last on the last line."""
+    place = min(int(position), params.prompt_knot_tokens.shape[0] - 2)
+    below = values[base, precision, place]
+    return below + (position - place) * (values[base, precision, place + 1] - below)
+
+
+@scalar
+def prefill_time(params, base, precision, position):
     """s of a prompt."""
-    return on_line(params.prompt_knot_tokens, params.whole_prefill_s, base, precision, tokens)
+    return on_line(params, params.whole_prefill_s, base, precision, position)
 
 
 @scalar
-def prefill_energy(params, base, precision, tokens):
+def prefill_energy(params, base, precision, position):
     """J of a prompt."""
-    return on_line(params.prompt_knot_tokens, params.whole_prefill_j, base, precision, tokens)
+    return on_line(params, params.whole_prefill_j, base, precision, position)
 
 
 @scalar
 def decode_time(params, base, precision, batch):
-    """s of an iteration: one token of each of `batch` answers."""
-    return on_line(params.batch_knot, params.whole_decode_s, base, precision, batch)
+    """s of an iteration: one token of each of `batch` answers, a whole number."""
+    return params.whole_decode_s[base, precision, batch]
 
 
 @scalar
 def decode_energy(params, base, precision, batch):
     """J of one answer's token in a batch."""
-    return on_line(params.batch_knot, params.whole_decode_j, base, precision, batch)
+    return params.whole_decode_j[base, precision, batch]

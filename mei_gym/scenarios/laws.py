@@ -118,7 +118,7 @@ def laws_in(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, M
     """Dotted name and law of every law in the values of a scenario."""
     for key, value in values.items():
         if is_law(value):
-            yield above + key, value
+            yield f"{above}{key}", value
         elif isinstance(value, Mapping):
             yield from laws_in(value, f"{above}{key}.")
 
@@ -127,7 +127,7 @@ def with_values(values: Mapping[str, Any], given: Mapping[str, Any], above: str 
     """The values of a scenario with those given, by dotted name, in their place."""
     result: dict[str, Any] = {}
     for key, value in values.items():
-        name = above + key
+        name = f"{above}{key}"
         if name in given:
             result[key] = given[name]
         elif isinstance(value, Mapping) and not is_law(value):

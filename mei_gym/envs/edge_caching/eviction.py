@@ -1,7 +1,7 @@
 """What leaves a store when room is needed.
 
-    value           the block of the least demand a byte, sum of m_v over the held variants v that use it / D_j, and those
-                    variants with it; m_v is what is remembered of requests for v's model, 0 where it is held in more bits
+    value           the block of the least demand a byte, sum of m_v over the held variants v that use it / D_j, and
+                    those variants with it; m_v: remembered requests for v's model, 0 where it is held in more bits
     lru             the variant that answered least lately
     lfu             the variant that answered least often since it was decided for
     greedy_dual     the variant of the least H = L + uses / bytes; L rises to the H of what left (GDS with frequency,
@@ -45,6 +45,12 @@ def evict(params, state, lane, server, variant):
     """Take a held variant out of the store, and out of the accelerator."""
     state.stored_bytes[lane, server] -= release(params, state.block_holders, lane, server, variant)
     state.held_from_s[lane, server, variant] = inf
+    state.held[lane, server] -= 1
+    model = variant // params.precisions
+    state.held_bits[lane, server, model] = 0.0
+    for precision in range(params.precisions - 1, -1, -1):
+        if state.held_from_s[lane, server, model * params.precisions + precision] < inf:
+            state.held_bits[lane, server, model] = params.library_bits[precision]
     unload(params, state, lane, server, variant)
 
 

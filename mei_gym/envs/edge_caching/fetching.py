@@ -16,8 +16,6 @@ from mei_gym.envs.edge_caching import fields as at
 from mei_gym.envs.edge_caching.eviction import CHOSEN, evict, make_room, note_use
 from mei_gym.network.backhaul import FROM_CLOUD
 
-FETCHES = 3  # precisions that a fetch may have; fewer where the library has fewer
-
 
 @scalar
 def may_fetch(params, state, lane, server, variant):
@@ -27,15 +25,6 @@ def may_fetch(params, state, lane, server, variant):
     if params.variant_bytes[variant] > min(params.store_limit_bytes, params.accelerator_limit_bytes):
         return False
     return state.pipe_free_s[lane, FROM_CLOUD] - state.clock_s[lane] <= params.epoch_s
-
-
-@scalar
-def holds_model(params, state, lane, server, model):
-    """Whether a server holds a model in any precision."""
-    for variant in range(model * params.precisions, (model + 1) * params.precisions):
-        if state.held_from_s[lane, server, variant] < inf:
-            return True
-    return False
 
 
 @scalar
@@ -56,11 +45,13 @@ def fetch(params, state, info, lane, server, variant, victim_model):
         whole_s = max(whole_s, state.block_from_s[lane, server, block])
     state.stored_bytes[lane, server] += hold(params, state.block_holders, lane, server, variant)
     state.held_from_s[lane, server, variant] = whole_s
+    state.held[lane, server] += 1
+    model, bits = variant // params.precisions, params.library_bits[variant % params.precisions]
+    state.held_bits[lane, server, model] = max(bits, state.held_bits[lane, server, model])
     state.landing_s[lane, server] = max(whole_s, state.landing_s[lane, server])
     state.uses[lane, server, variant] = 0.0
     note_use(params, state, lane, server, variant, now_s)
-    row[at.I_FETCH_MODEL] = variant // params.precisions
-    row[at.I_FETCH_BITS] = params.library_bits[variant % params.precisions]
+    row[at.I_FETCH_MODEL], row[at.I_FETCH_BITS] = model, bits
     row[at.I_BACKHAUL] = -(
         params.backhaul_price_per_byte * row[at.I_CLOUD_BYTES] + params.edge_price_per_byte * row[at.I_EDGE_BYTES]
     )

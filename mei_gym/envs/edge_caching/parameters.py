@@ -26,8 +26,6 @@ from mei_gym.workload.popularity import PopularityParams, popularity_params
 from mei_gym.workload.population import PopulationParams
 from mei_gym.workload.prompts import PromptParams, expected_answer_tokens
 
-CLOUD_BATCH = 16.0  # chosen: a data centre fills its batches
-
 
 def parameters(scenario: EdgeCachingScenario) -> Any:
     """The flat parameters of a scenario.
@@ -154,7 +152,6 @@ def own_parameters(
         backhaul_price_per_byte=scenario.backhaul_price_per_byte,
         edge_price_per_byte=scenario.edge_price_per_byte,
         energy_price_per_j=scenario.energy_price_per_j,
-        cloud_batch=CLOUD_BATCH,
         epoch_s=scenario.epoch_s,
         step_s=step_s,
         day_s=scenario.day_s,

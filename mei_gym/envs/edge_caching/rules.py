@@ -8,7 +8,7 @@ from mei_gym.chance import drawn_index, normal, uniform
 from mei_gym.compiled import scalar
 from mei_gym.envs.edge_caching import fields as at
 from mei_gym.envs.edge_caching.eviction import CHOSEN, evict
-from mei_gym.envs.edge_caching.fetching import fetch, holds_model, may_fetch
+from mei_gym.envs.edge_caching.fetching import fetch, may_fetch
 from mei_gym.envs.edge_caching.routing import route
 from mei_gym.envs.edge_caching.sensing import deciding_server, sense
 from mei_gym.network.cell import (
@@ -27,6 +27,8 @@ from mei_gym.workload.replay import asked_answer_tokens, asked_prompt_tokens
 
 # Purposes of draws, of 400-499.
 USER_APPLICATION, HISTORY, ROUND_TRIP_DRAW = 420, 421, 422
+
+NOTHING = 0  # the choice to fetch nothing; 1 + r: the model of row r
 
 
 @scalar
@@ -83,7 +85,9 @@ def empty_server(params, state, lane, server):
     for model in range(params.models):
         state.asked[lane, server, model] = 0.0
         state.missed[lane, server, model] = 0.0
+        state.held_bits[lane, server, model] = 0.0
         state.asked_s[lane, server, model] = -params.memory_s
+    state.held[lane, server] = 0
     state.inflation[lane, server] = 0.0
     state.stored_bytes[lane, server] = 0.0
     state.loaded_bytes[lane, server] = 0.0
@@ -141,20 +145,18 @@ def step(params, state, info, lane, action):
 def decide(params, state, info, lane, action):
     """Fetch what the action says, if it is feasible."""
     victims = 1 + params.rows if params.eviction == CHOSEN else 1
-    choice, victim = action // victims, action % victims
-    if choice == 0:
-        if victim > 0:
-            info[lane, at.I_CORRECTED] = 1.0
+    victim, precision = action % victims, (action // victims) % params.precisions
+    choice = action // (victims * params.precisions)
+    if choice == NOTHING:
         return
     server = deciding_server(params, state, lane)
-    row, precision = (choice - 1) // params.precisions, (choice - 1) % params.precisions
-    model = state.shown_model[lane, row]
+    model = state.shown_model[lane, choice - 1]
     variant = model * params.precisions + precision
     possible = may_fetch(params, state, lane, server, variant)
     victim_model = -1
     if victim > 0:
         victim_model = state.shown_model[lane, victim - 1]
-        possible = possible and holds_model(params, state, lane, server, victim_model)
+        possible = possible and state.held_bits[lane, server, victim_model] > 0.0
     if possible:
         fetch(params, state, info, lane, server, variant, victim_model)
     else:
@@ -185,7 +187,7 @@ def answer_request(params, state, info, lane):
     jitter = normal(state.key[lane], request, ROUND_TRIP_DRAW, 0)
     way_s = interruption_s + params.round_trip_s * exp(params.round_trip_spread * jitter)
     route(
-        params, state, info, lane, site, model, application, prompt_tokens, answer_tokens, sent_s + told_s, way_s
+        params, state, info, lane, site, model, application, prompt_tokens, answer_tokens, sent_s + told_s + way_s
     )  # fmt: skip
 
 
@@ -236,10 +238,8 @@ def tell_world(params, state, info, lane):
     stored, held, landing_s = 0.0, 0.0, 0.0
     for server in range(params.servers):
         stored += state.stored_bytes[lane, server]
+        held += state.held[lane, server]
         landing_s = max(landing_s, state.landing_s[lane, server] - now_s)
-        for variant in range(params.variants):
-            if state.held_from_s[lane, server, variant] < inf:
-                held += 1.0
     row = info[lane]
     row[at.I_SERVER] = deciding_server(params, state, lane)
     row[at.I_TIME] = now_s

@@ -6,13 +6,11 @@ whatever the library calls its models.
 
 from __future__ import annotations
 
-from math import inf
-
 from mei_gym.compiled import scalar
 from mei_gym.costs.storage import missing_bytes
 from mei_gym.envs.edge_caching import fields as at
 from mei_gym.envs.edge_caching.eviction import CHOSEN
-from mei_gym.envs.edge_caching.fetching import holds_model, may_fetch
+from mei_gym.envs.edge_caching.fetching import may_fetch
 from mei_gym.envs.edge_caching.routing import retire_answers
 from mei_gym.envs.task import shown
 from mei_gym.network.backhaul import FROM_CLOUD
@@ -63,10 +61,6 @@ def sense_server(params, state, lane, server):
         retire_answers(state, lane, other, now_s)
         if other != server:
             others += state.running[lane, other]
-    held = 0.0
-    for variant in range(params.variants):
-        if state.held_from_s[lane, server, variant] < inf:
-            held += 1.0
     here = 0.0
     for user in range(params.users):
         if params.site_air[state.user_site[lane, user]] == server:
@@ -90,7 +84,7 @@ def sense_server(params, state, lane, server):
     sensed[at.HITS_ELSEWHERE] = state.site_relayed[lane, server] * per_request
     sensed[at.TO_CLOUD] = state.site_cloud[lane, server] * per_request
     sensed[at.USERS_HERE] = here / params.users
-    sensed[at.HELD] = held
+    sensed[at.HELD] = state.held[lane, server]
     sensed[at.DAY] = now_s / params.day_s - now_s // params.day_s
 
 
@@ -101,25 +95,20 @@ def sense_row(params, state, lane, server, row):
     model, first = state.shown_model[lane, row], at.ROWS + row * at.ROW_WIDTH
     asked = state.site_asked[lane, server]
     per_request = 1.0 / asked if asked > 0.0 else 0.0
-    total = 0.0
-    for site in range(params.servers):
-        total += state.site_asked[lane, site]
+    total = sensed[at.NETWORK_RATE] * params.memory_s
     sensed[first + at.HERE] = state.asked[lane, server, model] * per_request
     sensed[first + at.MISSED] = state.missed[lane, server, model] * per_request
     sensed[first + at.ALL] = state.asked_all[lane, model] / total if total > 0.0 else 0.0
     sensed[first + at.UNASKED] = now_s - state.asked_s[lane, server, model]
-    here, elsewhere = 0.0, 0.0
-    for precision in range(params.precisions - 1, -1, -1):
-        variant, bits = model * params.precisions + precision, params.library_bits[precision]
-        for other in range(params.servers):
-            if state.held_from_s[lane, other, variant] < inf:
-                if other == server:
-                    here = bits
-                else:
-                    elsewhere = bits
-        sensed[first + at.MISSING + precision] = missing_bytes(params, state.block_holders, lane, server, variant)
-    sensed[first + at.BITS_HERE] = here
+    sensed[first + at.BITS_HERE] = state.held_bits[lane, server, model]
+    elsewhere = 0.0
+    for other in range(params.servers):
+        if other != server:
+            elsewhere = max(elsewhere, state.held_bits[lane, other, model])
     sensed[first + at.BITS_ELSEWHERE] = elsewhere
+    for precision in range(params.precisions):
+        variant = model * params.precisions + precision
+        sensed[first + at.MISSING + precision] = missing_bytes(params, state.block_holders, lane, server, variant)
 
 
 @scalar
@@ -134,14 +123,14 @@ def mask(params, state, lane, row):
     """What is feasible: nothing, and what the deciding server may fetch; a victim where the scenario has one chosen."""
     server = deciding_server(params, state, lane)
     victims = 1 + params.rows if params.eviction == CHOSEN else 1
-    for victim in range(victims):
-        row[victim] = victim == 0
+    for choice in range(params.precisions * victims):
+        row[choice] = choice == 0
     for shown_row in range(params.rows):
         model = state.shown_model[lane, shown_row]
         for precision in range(params.precisions):
             possible = may_fetch(params, state, lane, server, model * params.precisions + precision)
-            choice = (1 + shown_row * params.precisions + precision) * victims
+            choice = ((1 + shown_row) * params.precisions + precision) * victims
             row[choice] = possible
             for victim in range(1, victims):
                 other = state.shown_model[lane, victim - 1]
-                row[choice + victim] = possible and holds_model(params, state, lane, server, other)
+                row[choice + victim] = possible and state.held_bits[lane, server, other] > 0.0

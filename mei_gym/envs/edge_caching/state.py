@@ -54,7 +54,6 @@ class CachingParams(NamedTuple):
     backhaul_price_per_byte: float
     edge_price_per_byte: float
     energy_price_per_j: float
-    cloud_batch: float  # answers that the cloud decodes at once
     # time
     epoch_s: float
     step_s: float  # epoch_s / servers
@@ -98,7 +97,9 @@ class CachingState(NamedTuple):
     user_application: np.ndarray  # i4[lane, user]
     user_seen_s: np.ndarray  # f8[lane, user]
     # stores
+    held: np.ndarray  # i8[lane, M] variants held
     held_from_s: np.ndarray  # f8[lane, M, V] when a held variant is whole; inf: not held
+    held_bits: np.ndarray  # f8[lane, M, N] most bits in which a model is held; 0: not at all
     used_s: np.ndarray  # f8[lane, M, V] when it last answered, or was decided for
     uses: np.ndarray  # f4[lane, M, V] answers since it was decided for
     priority: np.ndarray  # f8[lane, M, V] of greedy_dual
@@ -138,18 +139,18 @@ EdgeCachingState: Any = namedtuple("EdgeCachingState", STATE_NAMES, module=__nam
 SIZES = ("users", "sites", "servers", "models", "variants", "blocks", "pipes", "answers_at_once", "groups")
 BY_VARIANT = {"held_from_s", "used_s", "uses", "priority", "loaded_used_s"}
 BY_BLOCK = {"block_holders", "block_from_s", "loaded_holders"}
-BY_MODEL = {"asked", "missed", "asked_s", "popularity_cumulative", "popularity_ring_model"}
+BY_MODEL = {"held_bits", "asked", "missed", "asked_s", "popularity_cumulative", "popularity_ring_model"}
 OF_MODELS = {"asked_all", "seen_version", "popularity_rank", "popularity_drift", "popularity_version"}
 BY_SERVER = {
-    "inflation", "stored_bytes", "loaded_bytes", "server_free_s", "running", "landing_s", "site_asked", "site_hits",
-    "site_relayed", "site_cloud",
+    "held", "inflation", "stored_bytes", "loaded_bytes", "server_free_s", "running", "landing_s", "site_asked",
+    "site_hits", "site_relayed", "site_cloud",
 }  # fmt: skip
 INTEGERS_32 = {
     "shown_model", "user_application", "block_holders", "loaded_holders", "running_group", "group_running",
     "seen_version", "popularity_rank", "popularity_version", "popularity_ring_model",
 }  # fmt: skip
 INTEGERS_64 = {
-    "episode", "decision", "request", "running", "popularity_newcomer", "arrival_wave_second", "arrival_burst",
+    "episode", "decision", "request", "running", "held", "popularity_newcomer", "arrival_wave_second", "arrival_burst",
     "arrival_first_row",
 }  # fmt: skip
 

@@ -42,7 +42,9 @@ class Servers(Part):
     load_from: Literal["disk_to_ram", "ram_to_gpu_pageable", "ram_to_gpu_pinned"] = Field(
         description="the measured path from the store to the accelerator"
     )
-    answers_at_once: int = Field(ge=1, le=64, description="answers that decode at once; a server with more is passed over")
+    answers_at_once: int = Field(
+        ge=1, le=64, description="answers that decode at once; a server with more is passed over"
+    )
 
 
 class Backhaul(Part):
@@ -91,7 +93,9 @@ class EdgeCachingScenario(WorldScenario):
     eviction: Literal["value", "lru", "lfu", "greedy_dual", "chosen"] = Field(
         description="what goes when room is needed: value, lru, lfu, greedy_dual, or chosen by the action"
     )
-    lateness: float = Field(gt=1, allow_inf_nan=False, description="an answer this many deadlines late is worth nothing")
+    lateness: float = Field(
+        gt=1, allow_inf_nan=False, description="an answer this many deadlines late is worth nothing"
+    )
     cloud_price: NotNegative = Field(description="of an answer from the cloud, as a share of its worth")
     relay_price: NotNegative = Field(description="of an answer from another site's server, likewise")
     backhaul_price_per_byte: NotNegative = Field(description="of fetching from the cloud")
