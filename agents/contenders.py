@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import mei_gym.heuristics
 from agents.episodes import Summary, play
 from agents.experiment import nearest
+from agents.measures import description_of
 from agents.world import World
 
 HEURISTIC, LEARNED = "heuristic", "learned"
-EMPTY = ("static", "table")  # families that say nothing without parameters
 
 
 class Contender(NamedTuple):
@@ -22,7 +22,7 @@ class Contender(NamedTuple):
     policies: tuple[Any, ...]
     runs: tuple[str, ...] = ("",)
     deterministic: bool = True
-    steps: int = 0  # training requests of each run
+    steps: int = 0  # training steps of each run
 
 
 class Result(NamedTuple):
@@ -37,14 +37,14 @@ class Result(NamedTuple):
 
 def tuned_names(world: World) -> list[str]:
     """The heuristics that were tuned on validation seeds for a world, the best static choice and table among them."""
-    return list(mei_gym.heuristics.tuned(mei_gym.heuristics.registered(world.environment)[0], world.scenario))
+    return list(mei_gym.heuristics.tuned(world.task, world.scenario))
 
 
 def heuristic_names(world: World) -> list[str]:
     """Every heuristic that can be compared in a world: as published, then as tuned on validation seeds."""
     tuned_for = None if world.overrides else world.scenario
     names = mei_gym.heuristics.names(world.environment, tuned_for)
-    return [name for name in names if name not in EMPTY]
+    return [name for name in names if name not in description_of(world.environment).only_tuned]
 
 
 def heuristics(world: World, names: str | Iterable[str] = "all") -> list[Contender]:
@@ -62,11 +62,11 @@ def heuristics(world: World, names: str | Iterable[str] = "all") -> list[Contend
 def played(
     contenders: Iterable[Contender], world: World, seeds: Sequence[int], say: Any = lambda line: None
 ) -> list[Result]:
-    """Every contender on the same seeds."""
+    """Every contender on the same seeds, each policy in its own world if it has one."""
     results = []
     for contender in contenders:
-        summaries = tuple(play(each, world, seeds, contender.deterministic) for each in contender.policies)
+        summaries = tuple(play(each, world.of(each), seeds, contender.deterministic) for each in contender.policies)
         results.append(Result(contender.name, contender.kind, contender.runs, summaries, contender.steps))
         score = sum(float(each.score.mean()) for each in summaries) / len(summaries)
-        say(f"{contender.name}: {score:.4f} a request")
+        say(f"{contender.name}: {score:.4f} a {world.task.step_word}")
     return results

@@ -11,41 +11,43 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.measures import measured
+from agents.measures import Axis, Decisions, Description, description_of, measured
 from agents.statistics import quantiles
-from agents.world import World, episode_requests
+from agents.world import World, episode_steps
+from mei_gym.heuristics.policy import Policy
 
 LANES = 32  # episodes played side by side
 QUANTILES = np.linspace(0.0, 1.0, 201)
-UPLINK_EDGES_BPS = np.geomspace(1e6, 1e9, 25)  # of the decision picture: what the uplink would carry
-LOAD_EDGES = np.concatenate([[0], np.geomspace(4, 512, 15)])  # and how many requests are at the server
+
+
+class Decided(NamedTuple):
+    """What was decided in each cell of the decision picture."""
+
+    count: np.ndarray  # i8[across, up] how many
+    total: np.ndarray  # f8[across, up] sum of their values
+    most: float  # the largest value that there is
 
 
 class Summary(NamedTuple):
     """Episodes of one policy (one training run of it)."""
 
     seeds: list[int]
-    score: np.ndarray  # f8[episode] mean reward a request
-    parts: dict[str, np.ndarray]  # reward part -> f8[episode] mean a request
+    score: np.ndarray  # f8[episode] mean reward a step
+    parts: dict[str, np.ndarray]  # reward part -> f8[episode] mean a step
     measures: dict[str, np.ndarray]  # measure -> f8[episode]
-    ttft_s: np.ndarray  # f8[quantile] over requests
-    energy_j: np.ndarray  # f8[quantile] over requests
-    decisions: np.ndarray  # i8[uplink, load] how many
-    cuts: np.ndarray  # f8[uplink, load] sum of their cuts
-    layers: int
+    spreads: dict[str, np.ndarray]  # spread -> f8[quantile] over steps
+    decided: Decided | None
 
     def plain(self) -> dict[str, Any]:
         """Fit for JSON."""
+        decided = self.decided
         return {
             "seeds": [self.seeds[0], len(self.seeds)],
             "score": rounded(self.score),
             "parts": {name: rounded(values) for name, values in self.parts.items()},
             "measures": {name: rounded(values) for name, values in self.measures.items()},
-            "ttft_s": rounded(self.ttft_s),
-            "energy_j": rounded(self.energy_j),
-            "decisions": self.decisions.tolist(),
-            "cuts": rounded(self.cuts),
-            "layers": self.layers,
+            "spreads": {name: rounded(values) for name, values in self.spreads.items()},
+            "decided": decided and [decided.count.tolist(), rounded(decided.total), decided.most],
         }
 
 
@@ -55,84 +57,101 @@ def rounded(values: np.ndarray) -> Any:
 
 
 def from_plain(values: dict[str, Any]) -> Summary:
-    """The summary that `plain` wrote."""
+    """The summary that `plain` wrote, here or before there were environments beside SplitInference."""
     first, count = values["seeds"]
+    if "spreads" in values:
+        spreads, decided = values["spreads"], values["decided"]
+    else:
+        spreads = {name: values[name] for name in ("ttft_s", "energy_j")}
+        decided = values["decisions"], values["cuts"], values["layers"]
     return Summary(
         seeds=list(range(first, first + count)),
         score=np.array(values["score"]),
         parts={name: np.array(each) for name, each in values["parts"].items()},
         measures={name: np.array(each) for name, each in values["measures"].items()},
-        ttft_s=np.array(values["ttft_s"]),
-        energy_j=np.array(values["energy_j"]),
-        decisions=np.array(values["decisions"], np.int64),
-        cuts=np.array(values["cuts"]),
-        layers=int(values["layers"]),
+        spreads={name: np.array(each) for name, each in spreads.items()},
+        decided=decided and Decided(np.array(decided[0], np.int64), np.array(decided[1]), decided[2]),
     )
 
 
 def play(policy: Any, world: World, seeds: Sequence[int], deterministic: bool = True) -> Summary:
     """The policy's episodes on the seeds; a policy with `masked` set is given the action masks."""
+    about = description_of(world.environment)
+    steps, names = episode_steps(world.environment), about.task.info
     scores, parts, measures, played = [], [], [], []
-    decisions = np.zeros((len(UPLINK_EDGES_BPS) - 1, len(LOAD_EDGES) - 1), np.int64)
-    cuts = np.zeros(decisions.shape)
-    layers = 0
+    decided = nothing_decided(about.decisions) if about.decisions else None
     for first in range(0, len(seeds), LANES):
         chosen = list(seeds[first : first + LANES])
         env = world.batch(len(chosen))
-        numbers, reward = recorded(policy, env, chosen, episode_requests(world.environment), deterministic)
-        names = env.task.info
+        numbers, reward = recorded(policy, env, chosen, steps, deterministic)
         after = numbers[1:]
         scores.append(reward)
-        parts.append({name: after[:, :, names.index(name)].mean(0, np.float64) for name in env.task.reward_parts})
-        measures.append(measured(after, names))
-        at = {name: names.index(name) for name in PER_REQUEST}
-        played.append({name: after[:, :, place].ravel() for name, place in at.items()})
-        load = numbers[:-1, :, names.index("queue")] + numbers[:-1, :, names.index("running")]
-        cell = uplink_load_cell(numbers[:-1, :, names.index("uplink_bps")], load)
-        np.add.at(decisions, cell, 1)
-        np.add.at(cuts, cell, after[:, :, names.index("cut")].ravel())
-        layers = int(env.lanes.factors[0]) - 1
-    requests = {name: np.concatenate([each[name] for each in played]).astype(np.float64) for name in PER_REQUEST}
+        parts.append({name: after[:, :, names.index(name)].mean(0, np.float64) for name in about.task.reward_parts})
+        measures.append(measured(about.measures, after, names))
+        played.append({name: after[:, :, names.index(name)].ravel() for name in spread_names(about)})
+        if about.decisions and decided:
+            cell = cell_of(about.decisions, numbers[:-1], names)
+            np.add.at(decided.count, cell, 1)
+            np.add.at(decided.total, cell, after[:, :, names.index(about.decisions.value)].ravel())
+            decided = decided._replace(most=about.decisions.most(env.lanes))
+    every = {name: np.concatenate([each[name] for each in played]).astype(np.float64) for name in spread_names(about)}
     return Summary(
         seeds=list(seeds),
         score=np.concatenate(scores),
         parts={name: np.concatenate([each[name] for each in parts]) for name in parts[0]},
         measures={name: np.concatenate([each[name] for each in measures]) for name in measures[0]},
-        ttft_s=quantiles(requests["ttft_s"], requests["first_tokens"], QUANTILES),
-        energy_j=quantiles(requests["device_energy_j"], np.ones(len(requests["cut"])), QUANTILES),
-        decisions=decisions,
-        cuts=cuts,
-        layers=layers,
+        spreads={
+            each.name: quantiles(
+                every[each.value], every[each.weight] if each.weight else np.ones(len(every[each.value])), QUANTILES
+            )
+            for each in about.spreads
+        },
+        decided=decided,
     )
 
 
-PER_REQUEST = ("ttft_s", "first_tokens", "device_energy_j", "cut")
+def spread_names(about: Description) -> list[str]:
+    """The numbers of info that spreads are made of."""
+    return sorted({name for each in about.spreads for name in (each.value, each.weight) if name})
 
 
-def recorded(
-    policy: Any, env: Any, seeds: list[int], requests: int, deterministic: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """info's numbers f4[request + 1, episode, name], the first row from the reset, and f8[episode] mean reward."""
+def recorded(policy: Any, env: Any, seeds: list[int], steps: int, deterministic: bool) -> tuple[np.ndarray, np.ndarray]:
+    """info's numbers f4[step + 1, episode, name], the first row from the reset, and f8[episode] mean reward."""
     observation, _ = env.reset(seed=seeds)
     lanes = env.lanes
-    numbers = np.empty((requests + 1, *lanes.out.info.shape), np.float32)
+    numbers = np.empty((steps + 1, *lanes.out.info.shape), np.float32)
     numbers[0] = lanes.out.info
     reward = np.zeros(len(seeds))
     start, state = np.ones(len(seeds), bool), None
     masked = getattr(policy, "masked", False)
-    for request in range(requests):
-        more = {"action_masks": env.action_masks()} if masked else {}
-        actions, state = policy.predict(observation, state, start, deterministic, **more)
-        lanes.step(env._indices(np.asarray(actions)))
+    for step in range(steps):
+        if isinstance(policy, Policy):
+            indices = policy.decide(lanes)
+        else:
+            more = {"action_masks": env.action_masks()} if masked else {}
+            actions, state = policy.predict(observation, state, start, deterministic, **more)
+            indices = env._indices(np.asarray(actions))
+        lanes.step(indices)
         observation = lanes.out.observation
-        numbers[request + 1] = lanes.out.info
+        numbers[step + 1] = lanes.out.info
         reward += lanes.out.reward
         start = np.zeros(len(seeds), bool)
-    return numbers, reward / requests
+    return numbers, reward / steps
 
 
-def uplink_load_cell(uplink_bps: np.ndarray, load: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where decisions stand in the picture of (uplink, load); what lies beyond its edges stands at them."""
-    across = np.clip(np.searchsorted(UPLINK_EDGES_BPS, uplink_bps.ravel(), "right") - 1, 0, len(UPLINK_EDGES_BPS) - 2)
-    up = np.clip(np.searchsorted(LOAD_EDGES, load.ravel(), "right") - 1, 0, len(LOAD_EDGES) - 2)
-    return across, up
+def nothing_decided(picture: Decisions) -> Decided:
+    """Empty cells."""
+    shape = len(picture.across.edges) - 1, len(picture.up.edges) - 1
+    return Decided(np.zeros(shape, np.int64), np.zeros(shape), 0.0)
+
+
+def cell_of(picture: Decisions, before: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Where decisions stand in the picture, from info's numbers before them [step, episode, name]."""
+    return place_on(picture.across, before, names), place_on(picture.up, before, names)
+
+
+def place_on(axis: Axis, before: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """i8[decision]: the cell along a side; what lies beyond its edges stands at them."""
+    first, *others = (before[:, :, names.index(name)] for name in axis.values)
+    values = sum(others, first)
+    return np.clip(np.searchsorted(axis.edges, values.ravel(), "right") - 1, 0, len(axis.edges) - 2)

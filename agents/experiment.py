@@ -51,7 +51,7 @@ class Network(Part):
 
     hidden: tuple[Count, ...] = Field(max_length=8, description="widths of the hidden layers")
     activation: Literal["tanh", "relu"]
-    one_hot: bool = Field(description="show application and device class as one-hot vectors")
+    one_hot: bool = Field(description="show fields that hold an index as one-hot vectors")
 
 
 class PolicyGradient(Part):

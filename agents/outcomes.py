@@ -1,6 +1,6 @@
 """What an evaluation leaves in a folder: every policy's episodes, and the comparison made of them.
 
-results.json       episodes of every policy: scores, parts, measures, distributions, decisions
+results.json       episodes of every policy: scores, parts, measures, spreads, decisions
 comparison.json    means, IQMs, intervals, pairs      comparison.csv, pairs.csv, comparison.md: the same
 """
 
@@ -23,7 +23,7 @@ def write_outcomes(folder: Path, results: Sequence[Result], world: World) -> Com
     comparison = compare(results, world)
     plain = [result._asdict() | {"summaries": [each.plain() for each in result.summaries]} for result in results]
     about = {"environment": world.environment, "scenario": world.scenario, "overrides": world.overrides}
-    write_json(folder / "results.json", {"schema": 1, "world": about, "provenance": provenance(), "results": plain})
+    write_json(folder / "results.json", {"schema": 2, "world": about, "provenance": provenance(), "results": plain})
     write_json(folder / "comparison.json", to_json(comparison))
     write(folder / "comparison.csv", to_csv(comparison))
     write(folder / "pairs.csv", pairs_to_csv(comparison))

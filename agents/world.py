@@ -9,7 +9,9 @@ import gymnasium
 import mei_gym  # noqa: F401 (registers the ids)
 from agents.experiment import Experiment
 from mei_gym.envs.batch import BatchEnv
-from mei_gym.envs.task import Field
+from mei_gym.envs.task import Field, Task
+from mei_gym.heuristics import registered
+from mei_gym.scenarios.resolve import deep_merge
 
 
 class World(NamedTuple):
@@ -29,6 +31,16 @@ class World(NamedTuple):
         assert isinstance(env.unwrapped, BatchEnv)
         return env.unwrapped
 
+    @property
+    def task(self) -> Task:
+        """The environment, as its shells see it."""
+        return registered(self.environment)[0]
+
+    def of(self, policy: Any) -> World:
+        """The world that a policy plays in: this one, under what the policy overrides."""
+        overrides = getattr(policy, "overrides", {})
+        return self._replace(overrides=deep_merge(self.overrides, overrides)) if overrides else self
+
     def label(self) -> str:
         """The world in words."""
         changed = f", {len(self.overrides)} values changed" if self.overrides else ""
@@ -40,7 +52,7 @@ def world_of(experiment: Experiment) -> World:
     return World(experiment.environment, experiment.scenario, dict(experiment.overrides), experiment.threads)
 
 
-def episode_requests(id: str) -> int:
+def episode_steps(id: str) -> int:
     """Steps of an episode of an id."""
     length = gymnasium.spec(id).max_episode_steps
     if length is None:

@@ -7,11 +7,12 @@ environment's page, read from its source, and a scenario is a file `scenarios/<e
 from __future__ import annotations
 
 import ast
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-PACKAGE = Path(__file__).parent
-NAMESPACE = "mei"
+from mei_gym.floors import on_floor
+
 DEFAULT = "default"  # the scenario of `gymnasium.make(id)`
 
 
@@ -24,12 +25,12 @@ class Entry(NamedTuple):
 
 
 def ids() -> list[str]:
-    """Every registered id of the suite."""
+    """Every registered id of the suite, and of whoever registered theirs as the suite does."""
     import gymnasium
 
     import mei_gym  # noqa: F401 (registers the ids)
 
-    return sorted(id for id, spec in gymnasium.registry.items() if spec.namespace == NAMESPACE)
+    return sorted(id for id, spec in gymnasium.registry.items() if "task" in spec.kwargs)
 
 
 def entries() -> list[Entry]:
@@ -46,16 +47,23 @@ def task_of(id: str) -> str:
 
 def scenarios(id: str) -> tuple[str, ...]:
     """Names of the scenarios that ship with an id, the default one first."""
-    folder = PACKAGE / "scenarios" / task_of(id).rpartition(".")[2]
+    folder = source_of(on_floor(task_of(id), "scenarios")).parent
     names = {path.stem for path in folder.glob("*.yaml")}
     return tuple(sorted(names, key=lambda name: (name != DEFAULT, name)))
 
 
 def summary(id: str) -> str:
     """The first line of an environment's page."""
-    module = PACKAGE.joinpath(*task_of(id).split(".")[1:])
-    source = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
-    return (ast.get_docstring(ast.parse(source.read_text("utf-8"))) or "").partition("\n")[0]
+    text = source_of(task_of(id)).read_text("utf-8")
+    return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+
+
+def source_of(module: str) -> Path:
+    """The file of a module, which is not imported."""
+    found = find_spec(module)
+    if found is None or found.origin is None:
+        raise ValueError(f"There is no module {module}; an environment's parts have one name on each floor.")
+    return Path(found.origin)
 
 
 def known_id(id: str) -> str:

@@ -7,7 +7,12 @@ from typing import Any
 import gymnasium
 
 SINGLE, BATCH = "mei_gym.registration:single", "mei_gym.registration:batch"
-EPISODE_REQUESTS = 1024
+
+#: Each id with the steps of an episode and the keywords of its environment.
+IDS: dict[str, tuple[int, dict[str, Any]]] = {
+    "mei/SplitInference-v0": (1024, {"task": "mei_gym.envs.split_inference"}),
+    "mei/SplitInferenceFactored-v0": (1024, {"task": "mei_gym.envs.split_inference", "action_form": "factored"}),
+}
 
 
 def single(task: str, **kwargs: Any) -> gymnasium.Env:
@@ -30,16 +35,11 @@ def batch(task: str, **kwargs: Any) -> gymnasium.vector.VectorEnv:
 
 def register_environments() -> None:
     """Register every id of the suite, once; entry points are strings, so nothing heavy is imported here."""
-    ids = {
-        "mei/SplitInference-v0": {"task": "mei_gym.envs.split_inference"},
-        "mei/SplitInferenceFactored-v0": {"task": "mei_gym.envs.split_inference", "action_form": "factored"},
-    }
-    for id, kwargs in ids.items():
+    for id, (steps, kwargs) in IDS.items():
         if id not in gymnasium.registry:
-            gymnasium.register(
-                id,
-                entry_point=SINGLE,
-                vector_entry_point=BATCH,
-                max_episode_steps=EPISODE_REQUESTS,
-                kwargs=kwargs,
-            )
+            register(id, steps, **kwargs)
+
+
+def register(id: str, steps: int, **kwargs: Any) -> None:
+    """Make an id known; `task` is the module of the environment, of this suite or of another package."""
+    gymnasium.register(id, entry_point=SINGLE, vector_entry_point=BATCH, max_episode_steps=steps, kwargs=kwargs)

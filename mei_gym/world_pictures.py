@@ -18,6 +18,7 @@ from mei_gym.envs.task import Task
 from mei_gym.network.channel import los_probability, noise_power_w, path_loss_db
 from mei_gym.network.rate import carrier_bandwidth_hz
 from mei_gym.network.sites import outer_gain
+from mei_gym.oracle.seeds import episode_steps
 from mei_gym.profiles.drawing import (
     BLACK,
     BLUE,
@@ -38,7 +39,6 @@ from mei_gym.workload.arrivals import OWN, day_shape
 
 COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, GREY, BLACK, "#8c564b")
 GRID = 90  # cells of the map along its longer side
-EPISODE_REQUESTS = 1024
 SHADES = np.arange(-10.0, 31.0, 5.0)  # dB
 
 
@@ -167,7 +167,7 @@ def arrival_times(lanes: Lanes) -> np.ndarray:
     """s [request]: when the requests of an episode come; no policy changes them."""
     times = [float(lanes.state.clock_s[0])]
     action = np.zeros(1, np.int64)
-    for _ in range(EPISODE_REQUESTS - 1):
+    for _ in range(episode_steps(lanes.task) - 1):
         lanes.step(action)
         times.append(float(lanes.state.clock_s[0]))
     return np.array(times)

@@ -1,6 +1,7 @@
 """What every test has: one thread each, and the trace files where a checkout has them beside it."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,18 @@ ROOT = Path(__file__).parents[1]
 def root() -> Path:
     """The checkout."""
     return ROOT
+
+
+@pytest.fixture(scope="module")
+def porch() -> Iterator[str]:
+    """The id of an environment that stands outside the package, registered as long as a module's tests run."""
+    import gymnasium
+
+    from mei_gym.registration import register
+
+    register("outside/Porch-v0", 64, task="outside.envs.porch")
+    yield "outside/Porch-v0"
+    del gymnasium.registry["outside/Porch-v0"]
 
 
 @pytest.fixture(scope="session")

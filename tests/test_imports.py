@@ -13,6 +13,7 @@ LEAVES = {
     "architectures",
     "chance",
     "compiled",
+    "floors",
     "packed",
     "spelling",
     "units",

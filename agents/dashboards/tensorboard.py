@@ -1,6 +1,6 @@
 """What a run shows in TensorBoard, and how its charts are laid out.
 
-Tags: `episode/*` are means over the episodes that ended in all lanes since the last point, a request each;
+Tags: `episode/*` are means over the episodes that ended in all lanes since the last point, a step each;
 `validation/*` is the agent on validation seeds; `heuristic/*` are the heuristics on the same seeds, drawn at every
 point so that they make level lines; the rest is what Stable-Baselines3 logs.
 """
@@ -17,39 +17,29 @@ from stable_baselines3.common.logger import HParam, Logger, TensorBoardOutputFor
 from torch.utils.tensorboard import SummaryWriter
 
 from agents.experiment import Experiment
+from agents.measures import Description
 
 UNSHOWN = ("stdout", "log", "json", "csv")
 
 
-def layout(parts: Sequence[str], heuristics: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
+def layout(about: Description, heuristics: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
     """The custom-scalars layout: charts by group, each with its tags."""
-
-    def both(name: str) -> list[Any]:
-        return lines(f"episode/{name}", f"validation/{name}")
-
-    return {
+    parts = about.task.reward_parts
+    charts = {
         "Agent against heuristics": {
-            "reward a request, validation": lines("validation/score", *(f"heuristic/{name}" for name in heuristics)),
+            f"reward a {about.task.step_word}, validation": lines(
+                "validation/score", *(f"heuristic/{name}" for name in heuristics)
+            ),
             "with 95 % interval": ["Margin", ["validation/score", "validation/score_low", "validation/score_high"]],
         },
         "Reward": {
             "parts, training": lines(*(f"episode/{part}" for part in parts)),
             "parts, validation": lines(*(f"validation/{part}" for part in parts)),
         },
-        "Latency": {
-            "TTFT (s)": both("ttft_s"),
-            "TPOT (s)": both("tpot_s"),
-            "TTFT within target (share)": both("ttft_met"),
-            "TPOT within target (share)": both("tpot_met"),
-            "given up (share)": both("abandoned"),
-        },
-        "Energy": {"device energy (J a request)": both("device_energy_j")},
-        "Leakage and quality": {
-            "leakage over budget (share)": both("leakage_excess"),
-            "quality loss (share)": both("quality_loss"),
-        },
-        "Decisions": {"layers on the device": both("cut"), "infeasible actions (share)": both("corrected")},
     }
+    for group, measures in about.charts.items():
+        charts[group] = {title: lines(f"episode/{name}", f"validation/{name}") for title, name in measures.items()}
+    return charts
 
 
 def lines(*tags: str) -> list[Any]:
@@ -68,9 +58,9 @@ class Dashboard:
         self.logger = Logger(str(folder), [output])
         self.writer = output.writer
 
-    def begin(self, experiment: Experiment, parts: Sequence[str], heuristics: Sequence[str]) -> None:
+    def begin(self, experiment: Experiment, about: Description, heuristics: Sequence[str]) -> None:
         """Write once what does not change: layout, hyperparameters, and the experiment as text."""
-        self.writer.add_custom_scalars(layout(parts, heuristics))
+        self.writer.add_custom_scalars(layout(about, heuristics))
         self.writer.add_text("experiment", "```\n" + experiment.model_dump_json(indent=1) + "\n```", 0)
         self.logger.record("hparams", HParam(hyperparameters(experiment), {"validation/score": 0.0}), exclude=UNSHOWN)
         self.logger.dump(0)

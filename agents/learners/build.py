@@ -13,7 +13,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from agents.experiment import Experiment, PolicyGradient
 from agents.learners.network import policy_arguments
 from agents.seeds import training_seed
-from agents.world import episode_requests, index_fields
+from agents.world import episode_steps, index_fields
 from mei_gym.envs.sb3 import LanesVecEnv, make_sb3_vec
 
 ALGORITHMS: dict[str, Any] = {"ppo": PPO, "dqn": DQN, "maskable_ppo": MaskablePPO}
@@ -65,5 +65,5 @@ def begin(experiment: Experiment, model: BaseAlgorithm, env: LanesVecEnv) -> Non
     model._last_obs = env.reset()
     model._last_episode_starts = np.ones(env.num_envs, dtype=bool)
     if experiment.stagger:
-        length = episode_requests(experiment.environment)
+        length = episode_steps(experiment.environment)
         env.lanes.out.elapsed[:] = np.arange(env.num_envs) * length // env.num_envs

@@ -18,15 +18,14 @@ from agents.episodes import Summary, play
 from agents.experiment import Experiment
 from agents.learners.checkpoint import checkpoint_files, generators_kept
 from agents.learners.model_file import LearnedPolicy, save_model
-from agents.measures import MEASURES
+from agents.measures import description_of
 from agents.seeds import validation_seeds
 from agents.statistics import Bootstrap, iqm
 from agents.storage import Snapshots, write_json
-from agents.world import World, episode_requests
+from agents.world import World, episode_steps
 from mei_gym.envs.sb3 import LanesVecEnv
 
 EPISODES_A_POINT = 8  # ended episodes that make a point of `episode/*`
-WEIGHTED = tuple(measure for measure in MEASURES if measure.weight)
 Report = Callable[[int, dict[str, Any] | None], None]
 
 
@@ -34,9 +33,9 @@ class Follower(BaseCallback):
     """A callback of SB3; `curve` holds one row for each evaluation.
 
     Args:
-        levels: heuristic -> mean reward a request on the validation seeds.
+        levels: heuristic -> mean reward a step on the validation seeds.
         report: told of the steps so far and, after an evaluation, its row.
-        picture: draws the decision picture of a summary, uint8[height, width, 3].
+        picture: draws the decision picture of a summary, uint8[height, width, 3]; None: the environment has none.
     """
 
     def __init__(
@@ -48,7 +47,7 @@ class Follower(BaseCallback):
         dashboard: Dashboard,
         levels: dict[str, float],
         report: Report,
-        picture: Callable[[Summary], np.ndarray],
+        picture: Callable[[Summary], np.ndarray | None],
     ) -> None:
         super().__init__()
         self.experiment, self.world, self.lanes_env, self.folder = experiment, world, env, folder
@@ -58,9 +57,11 @@ class Follower(BaseCallback):
         self.next_evaluation = self.next_checkpoint = 0
         self.best_score = -np.inf
         self.names = env.batch.task.info
+        self.measures = description_of(experiment.environment).measures
+        self.weighty = [measure for measure in self.measures if measure.weight]
         self.ended: list[list[float]] = []  # sums over the episodes that ended since the last point
         self.lengths = np.zeros(env.num_envs, np.int64)  # steps of each lane's episode
-        self.weighted = np.zeros((len(WEIGHTED), 2))  # since the last point: sum of value x weight, sum of weight
+        self.weighted = np.zeros((len(self.weighty), 2))  # since the last point: sum of value x weight, sum of weight
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps of the follower, fit for JSON."""
@@ -107,10 +108,10 @@ class Follower(BaseCallback):
 
     def _on_step(self) -> bool:
         numbers = self.lanes_env.numbers
-        for row, measure in enumerate(WEIGHTED):
+        for row, measure in enumerate(self.weighty):
             value, weight = (numbers[:, self.names.index(name)] for name in (measure.value, measure.weight))
             self.weighted[row] += (value @ weight, weight.sum())
-        length = episode_requests(self.experiment.environment)
+        length = episode_steps(self.experiment.environment)
         self.lengths += 1
         for lane, info in enumerate(self.locals["infos"]):
             episode = info.get("episode")
@@ -132,14 +133,14 @@ class Follower(BaseCallback):
         """A point of `episode/*`."""
         sums = np.array(self.ended)
         column = {name: sums[:, place] for place, name in enumerate(self.names)}
-        requests = episode_requests(self.experiment.environment)
-        values = {part: float(column[part].mean() / requests) for part in self.lanes_env.batch.task.reward_parts}
+        length = episode_steps(self.experiment.environment)
+        values = {part: float(column[part].mean() / length) for part in self.lanes_env.batch.task.reward_parts}
         values["score"] = sum(values.values())
-        for measure in MEASURES:
+        for measure in self.measures:
             if not measure.weight and not measure.at_end:
-                count = column[measure.count].sum() if measure.count else requests * len(sums)
+                count = column[measure.count].sum() if measure.count else length * len(sums)
                 values[measure.name] = float(column[measure.value].sum() / max(count, 1.0))
-        for row, measure in enumerate(WEIGHTED):
+        for row, measure in enumerate(self.weighty):
             values[measure.name] = float(self.weighted[row, 0] / max(self.weighted[row, 1], 1.0))
         self.dashboard.scalars("episode", values, steps)
         self.ended, self.weighted = [], np.zeros_like(self.weighted)
@@ -165,7 +166,9 @@ class Follower(BaseCallback):
         self.curve.append(row)
         self.dashboard.scalars("validation", {name: value for name, value in row.items() if name != "steps"}, steps)
         self.dashboard.scalars("heuristic", self.levels, steps)
-        self.dashboard.picture("decisions", self.picture(summary), steps)
+        picture = self.picture(summary)
+        if picture is not None:
+            self.dashboard.picture("decisions", picture, steps)
         self.dashboard.writer.flush()
         if row["score"] > self.best_score:
             self.best_score = row["score"]

@@ -1,4 +1,4 @@
-"""What the networks see: observations with indices (application, device class) spread into one-hot vectors."""
+"""What the networks see: observations with indices (an application, a device class) spread into one-hot vectors."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from agents.experiment import Experiment, checked
 from agents.learners.build import LABELS, begin, build, training_lanes
 from agents.learners.checkpoint import generators_kept, restore
 from agents.learners.follower import Follower
+from agents.measures import description_of
 from agents.outcomes import write_outcomes
 from agents.provenance import provenance
 from agents.reports.comparison import show
@@ -66,9 +67,10 @@ def prepared_folder(out: Path, name: str, experiment: Experiment, resume: bool, 
 
 def train(experiment: Experiment, folder: Path, resume: bool = False, levels: dict[str, float] | None = None) -> Run:
     """Train to the experiment's steps; `levels` are the heuristics' validation scores, played here if not given."""
-    world = world_of(experiment)
+    world, about = world_of(experiment), description_of(experiment.environment)
+    step = about.task.step_word
     console.print(
-        f"{LABELS[experiment.algorithm]} on {world.label()}: {experiment.steps:,} requests in {experiment.lanes} lanes"
+        f"{LABELS[experiment.algorithm]} on {world.label()}: {experiment.steps:,} {step}s in {experiment.lanes} lanes"
         f" -> {folder}"
     )
     env = training_lanes(experiment)
@@ -105,13 +107,13 @@ def train(experiment: Experiment, folder: Path, resume: bool = False, levels: di
 
         follower = Follower(
             experiment, world, env, folder, dashboard, levels, report,
-            lambda summary: decision_image(summary, LABELS[experiment.algorithm]),
+            lambda summary: decision_image(summary, about, LABELS[experiment.algorithm]),
         )  # fmt: skip
         follower.init_callback(model)
         if state is not None:
             follower.go_on_from(state)
         else:
-            dashboard.begin(experiment, env.batch.task.reward_parts, list(levels))
+            dashboard.begin(experiment, about, list(levels))
         if model.num_timesteps < experiment.steps:
             model.learn(
                 experiment.steps - model.num_timesteps, callback=follower, reset_num_timesteps=False,
@@ -121,7 +123,7 @@ def train(experiment: Experiment, folder: Path, resume: bool = False, levels: di
         progress.update(task, completed=experiment.steps)
     dashboard.close()
     env.close()
-    console.print(f"Trained: best validation score {follower.best_score:.4f} a request.")
+    console.print(f"Trained: best validation score {follower.best_score:.4f} a {step}.")
     return Run(folder, experiment)
 
 

@@ -10,21 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agents.contenders import HEURISTIC, LEARNED, Result, tuned_names
-from agents.measures import MEASURES
+from agents.measures import Description, description_of
 from agents.reports.scale import Scale, scale_of
 from agents.statistics import Bootstrap, Estimate, iqm, mean
 from agents.world import World
 
-SHOWN = (
-    "ttft_met",
-    "tpot_met",
-    "abandoned",
-    "unfinished",
-    "device_energy_j",
-    "leakage_excess",
-)  # measures of the short table
-
-PRINTED = {"ttft_met": "TTFT met", "tpot_met": "TPOT met", "abandoned": "given up", "device_energy_j": "device J"}
 WIDTH = 118  # columns of the printed table
 
 
@@ -34,7 +24,7 @@ class Row(NamedTuple):
     policy: str
     kind: str
     runs: int
-    steps: int  # training requests of each run
+    steps: int  # training steps of each run
     episodes: int
     mean: Estimate
     iqm: Estimate
@@ -60,6 +50,7 @@ class Comparison(NamedTuple):
     pairs: list[Pair]
     scale: Scale | None  # clairvoyant search and bound
     note: str  # what a reader must know of the rivals
+    about: Description
 
 
 def compare(results: Sequence[Result], world: World) -> Comparison:
@@ -75,14 +66,15 @@ def compare(results: Sequence[Result], world: World) -> Comparison:
                 raise ValueError(
                     f"{result.name} was played on other seeds than {results[0].name}; evaluate them together."
                 )
+    about = description_of(world.environment)
     scores = [np.stack([summary.score for summary in result.summaries]) for result in results]
     bootstrap = Bootstrap(len(seeds))
     rows = []
     for place, (result, table) in enumerate(zip(results, scores)):
-        measures = {m.name: float(np.mean([s.measures[m.name].mean() for s in result.summaries])) for m in MEASURES}
+        told = {m.name: float(np.mean([s.measures[m.name].mean() for s in result.summaries])) for m in about.measures}
         parts = {p: float(np.mean([s.parts[p].mean() for s in result.summaries])) for p in result.summaries[0].parts}
         middle, inner = (bootstrap.estimate(table, statistic, place) for statistic in (mean, iqm))
-        rows.append(Row(result.name, result.kind, len(table), result.steps, len(seeds), middle, inner, measures, parts))
+        rows.append(Row(result.name, result.kind, len(table), result.steps, len(seeds), middle, inner, told, parts))
     pairs = [
         Pair(
             one.name, two.name,
@@ -96,7 +88,7 @@ def compare(results: Sequence[Result], world: World) -> Comparison:
         world.label(), (seeds[0], len(seeds)), sorted(rows, key=lambda row: rank[row.policy]),
         sorted(pairs, key=lambda pair: (rank[pair.policy], rank[pair.heuristic])),
         scale_of(world, seeds[0], {result.name: table for result, table in zip(results, scores)}),
-        note_on_rivals(results, world),
+        note_on_rivals(results, world), about,
     )  # fmt: skip
 
 
@@ -187,11 +179,12 @@ def pairs_to_csv(comparison: Comparison) -> str:
 
 def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Header and cells of the short table."""
-    shown = [measure for measure in MEASURES if measure.name in SHOWN]
+    step = comparison.about.task.step_word
+    shown = [measure for measure in comparison.about.measures if measure.name in comparison.about.shown]
     header = ["policy", "mean reward [95 %]", "IQM [95 %]", *(heading(measure) for measure in shown)]
     cells = []
     for row in comparison.rows:
-        budget = f"{row.steps / 1e6:.3g}M requests" if row.steps >= 1e5 else f"{row.steps:,} requests"
+        budget = f"{row.steps / 1e6:.3g}M {step}s" if row.steps >= 1e5 else f"{row.steps:,} {step}s"
         seeds = f"{row.runs} x " if row.runs > 1 else ""
         name = f"{row.policy} ({seeds}{budget})" if row.steps else row.policy
         values = [number(row.measures[measure.name], measure.unit) for measure in shown]
@@ -230,7 +223,8 @@ def to_markdown(comparison: Comparison) -> str:
     """Both tables and the verdict."""
     first, count = comparison.seeds
     lines = [
-        f"Reward a request in {comparison.world}, test seeds {first} to {first + count - 1}, common to all policies.",
+        f"Reward a {comparison.about.task.step_word} in {comparison.world}, test seeds {first} to {first + count - 1},"
+        " common to all policies.",
         "Intervals: 95 % bootstrap over episodes, in common for all policies, and over training seeds (five are few).",
         "", f"{verdict(comparison)} {remarks(comparison)}".strip(), "", *markdown_table(*table(comparison)),
     ]  # fmt: skip
@@ -251,14 +245,15 @@ def show(comparison: Comparison) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    measures = {measure.name: measure for measure in MEASURES}
-    title = f"{comparison.world}: {comparison.seeds[1]} test episodes; shares in % of all requests"
+    about = comparison.about
+    measures = {measure.name: measure for measure in about.measures}
+    title = f"{comparison.world}: {comparison.seeds[1]} test episodes; shares in % of {about.shares_of}"
     printed = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     printed.add_column("policy", no_wrap=True)
-    for name in ("mean reward [95 %]", "IQM [95 %]", *PRINTED.values()):
+    for name in ("mean reward [95 %]", "IQM [95 %]", *about.printed.values()):
         printed.add_column(name, justify="right", no_wrap=True)
     for row in comparison.rows:
-        values = [number(row.measures[name], measures[name].unit) for name in PRINTED]
+        values = [number(row.measures[name], measures[name].unit) for name in about.printed]
         name = f"{row.policy} ({row.runs} seeds)" if row.runs > 1 else row.policy
         style = "bold" if row.kind == LEARNED else None
         printed.add_row(name, bracketed(row.mean), bracketed(row.iqm), *values, style=style)

@@ -7,10 +7,10 @@ import html
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from agents.contenders import LEARNED, Result
 from agents.experiment import Experiment
+from agents.measures import Description, description_of
 from agents.provenance import provenance
 from agents.reports import pictures
 from agents.reports.comparison import Comparison, compare, pair_table, remarks, table, verdict
@@ -18,16 +18,7 @@ from agents.reports.style import png
 from agents.storage import write
 from agents.world import World
 
-CAPTIONS = {
-    "learning": "Learning. Mean reward a request on validation seeds, which training never sees, against training "
-    "requests. Bands: 95 % interval over training seeds. Dashed: the best heuristics on the same seeds. "
-    "Compared on test seeds is the model of each run's own peak.",
-    "parts": "What the reward is made of, on the test seeds. The figure at the right is the sum.",
-    "decisions": "Where each policy cuts. Mean number of layers on the device, over what the uplink carries and how "
-    "many requests are at the server when the decision is taken. Grey: fewer than twenty decisions.",
-    "latency_energy": "Time to the first token (where one came; means of those between decisions) and device energy, "
-    "over the requests of the test episodes: median, quartiles (bar), 5th and 95th percentile (line).",
-}
+LEARNING, PARTS, DECISIONS = "learning", "parts", "decisions"  # pictures of every environment
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
@@ -41,15 +32,30 @@ details pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; font-size: 
 """
 
 
-def drawn(results: Sequence[Result], curves: Sequence[pictures.Curve], levels: dict[str, float]) -> dict[str, bytes]:
+def captions(about: Description) -> dict[str, str]:
+    """What is said under each picture, by the picture's name."""
+    step = about.task.step_word
+    return {
+        LEARNING: f"Learning. Mean reward a {step} on validation seeds, which training never sees, against training "
+        f"{step}s. Bands: 95 % interval over training seeds. Dashed: the best heuristics on the same seeds. "
+        "Compared on test seeds is the model of each run's own peak.",
+        PARTS: "What the reward is made of, on the test seeds. The figure at the right is the sum.",
+        DECISIONS: about.decisions.caption if about.decisions else "",
+        about.spreads_name: about.spreads_caption,
+    }
+
+
+def drawn(
+    about: Description, results: Sequence[Result], curves: Sequence[pictures.Curve], levels: dict[str, float]
+) -> dict[str, bytes]:
     """Every picture of a report as PNG, by name."""
-    figures: dict[str, Any] = {}
-    if curves:
-        figures["learning"] = pictures.learning(curves, levels)
-    figures["parts"] = pictures.reward_parts(results)
-    figures["decisions"] = pictures.decisions(pictures.ranked(results))
-    figures["latency_energy"] = pictures.latency_and_energy(results)
-    return {name: png(figure) for name, figure in figures.items()}
+    figures = {
+        LEARNING: pictures.learning(about, curves, levels) if curves else None,
+        PARTS: pictures.reward_parts(about, results),
+        DECISIONS: pictures.decisions(about, pictures.ranked(results)),
+        about.spreads_name: pictures.spreads(about, results),
+    }
+    return {name: png(figure) for name, figure in figures.items() if figure is not None}
 
 
 def write_report(
@@ -61,7 +67,7 @@ def write_report(
     experiments: Sequence[Experiment],
 ) -> Path:
     """Write `pictures/*.png` and `report.html`; returns the page's path."""
-    images = drawn(results, curves, levels)
+    images = drawn(description_of(world.environment), results, curves, levels)
     for name, data in images.items():
         write(folder / "pictures" / f"{name}.png", data)
     page = folder / "report.html"
@@ -71,7 +77,7 @@ def write_report(
 
 def text(world: World, comparison: Comparison, images: dict[str, bytes], experiments: Sequence[Experiment]) -> str:
     """The page."""
-    learned = {row.policy for row in comparison.rows if row.kind == LEARNED}
+    about, learned = comparison.about, {row.policy for row in comparison.rows if row.kind == LEARNED}
     first, count = comparison.seeds
     body = [
         f"<h1>{html.escape(' and '.join(sorted(learned)) or 'Heuristics')} on {html.escape(world.environment)}</h1>",
@@ -81,21 +87,20 @@ def text(world: World, comparison: Comparison, images: dict[str, bytes], experim
         f"<p>{html.escape(remarks(comparison))}</p>" if remarks(comparison) else "",
         "<h2>All policies</h2>",
         html_table(*table(comparison), learned),
-        "<p>Reward: mean a request. Intervals: 95 % bootstrap, over episodes drawn in common for all policies and over "
-        "training seeds. IQM: mean of the middle half of the episodes. Leakage and quality follow curves "
-        "measured on SmolLM2-135M, a stand-in; costs of the server are measured, those of devices cited or derived "
-        "(mei-gym profiles).</p>",
+        f"<p>Reward: mean a {about.task.step_word}. Intervals: 95 % bootstrap, over episodes drawn in common for all "
+        "policies and over training seeds. IQM: mean of the middle half of the episodes. "
+        f"{html.escape(about.sources)}</p>",
     ]
     for name, data in images.items():
         source = base64.b64encode(data).decode()
-        caption = html.escape(CAPTIONS[name])
+        caption = html.escape(captions(about)[name])
         body.append(f'<figure><img alt="{caption}" src="data:image/png;base64,{source}">')
         body.append(f"<figcaption>{caption}</figcaption></figure>")
     if comparison.pairs:
         body += ["<h2>Learned against heuristics, pair by pair</h2>", html_table(*pair_table(comparison), learned)]
-    about = {"provenance": provenance(), "experiments": [each.model_dump(mode="json") for each in experiments]}
+    origin = {"provenance": provenance(), "experiments": [each.model_dump(mode="json") for each in experiments]}
     body.append("<h2>How it came about</h2>")
-    listing = html.escape(json.dumps(about, indent=1))
+    listing = html.escape(json.dumps(origin, indent=1))
     body.append(f"<details><summary>Experiments, versions, machine</summary><pre>{listing}</pre></details>")
     head = f"<meta charset=utf-8><title>{html.escape(world.label())}</title><style>{STYLE}</style>"
     return "<!doctype html>\n<html lang=en><head>" + head + "</head><body>\n" + "\n".join(body) + "\n</body></html>\n"

@@ -1,4 +1,4 @@
-"""The pictures of a report: learning, reward parts, decisions, latency and energy."""
+"""The pictures of a report: learning, reward parts, decisions, and how numbers are spread over the steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from agents.contenders import LEARNED, Result
-from agents.episodes import LOAD_EDGES, QUANTILES, UPLINK_EDGES_BPS, Summary
+from agents.episodes import QUANTILES, Decided, Summary
+from agents.measures import Axis, Description, Spread
 from agents.reports.style import (
     BLACK,
     GREY,
@@ -44,7 +45,7 @@ def colours(names: Sequence[str]) -> dict[str, str]:
     return {name: LEARNED_COLOURS[place % len(LEARNED_COLOURS)] for place, name in enumerate(names)}
 
 
-def learning(curves: Sequence[Curve], levels: dict[str, float]) -> Figure:
+def learning(about: Description, curves: Sequence[Curve], levels: dict[str, float]) -> Figure:
     """Validation score against training steps, with the heuristics' levels."""
     drawn = figure(6.4, 3.6)
     axes = drawn.add_subplot()
@@ -82,8 +83,8 @@ def learning(curves: Sequence[Curve], levels: dict[str, float]) -> Figure:
             fontsize=8, va="center", color=tone, annotation_clip=False,
             arrowprops=LEADER | {"color": tone},
         )  # fmt: skip
-    axes.set_xlabel("training requests (millions)")
-    axes.set_ylabel("reward a request, validation seeds")
+    axes.set_xlabel(f"training {about.task.step_word}s (millions)")
+    axes.set_ylabel(f"reward a {about.task.step_word}, validation seeds")
     tidy(axes)
     return drawn
 
@@ -113,7 +114,7 @@ def label(result: Result) -> str:
     return result.name if result.kind == LEARNED else words(result.name)
 
 
-def reward_parts(results: Sequence[Result]) -> Figure:
+def reward_parts(about: Description, results: Sequence[Result]) -> Figure:
     """What each policy's reward is made of."""
     order = ranked(results)[::-1]
     drawn = figure(6.4, 0.75 + 0.3 * len(order))
@@ -124,7 +125,8 @@ def reward_parts(results: Sequence[Result]) -> Figure:
         for part, colour in zip(parts, PART_COLOURS):
             value = values[part]
             start = right if value >= 0 else left
-            axes.barh(row, value, 0.66, left=start, color=colour, label=words(part) if row == 0 else None)
+            name = about.words.get(part, words(part)) if row == 0 else None
+            axes.barh(row, value, 0.66, left=start, color=colour, label=name)
             right, left = (right + value, left) if value >= 0 else (right, left + value)
         total = sum(values.values())
         axes.plot(
@@ -134,7 +136,7 @@ def reward_parts(results: Sequence[Result]) -> Figure:
     axes.axvline(0, color=BLACK, linewidth=0.8)
     axes.set_yticks(range(len(order)), [label(result) for result in order])
     bold(axes, order)
-    axes.set_xlabel("reward a request")
+    axes.set_xlabel(f"reward a {about.task.step_word}")
     axes.margins(x=0.1)
     tidy(axes, "x")
     handles, names = axes.get_legend_handles_labels()
@@ -148,42 +150,51 @@ def bold(axes: Any, order: Sequence[Result]) -> None:
         tick.set_fontweight("bold" if result.kind == LEARNED else "normal")
 
 
-def decisions(results: Sequence[Result], columns: int = 3) -> Figure:
-    """The mean cut where it was chosen, over uplink rate and requests at the server, a panel for each policy."""
-    merged = [(label(result), *cells(result.summaries)) for result in results[:PANELS]]
+def decisions(about: Description, results: Sequence[Result], columns: int = 3) -> Figure | None:
+    """What was decided where, a panel for each policy; None where the environment has no such picture."""
+    if about.decisions is None:
+        return None
+    across_axis, up_axis = about.decisions.across, about.decisions.up
+    merged = [(label(result), decided_by(result.summaries)) for result in results[:PANELS]]
     columns = min(columns, len(merged))
     rows = -(-len(merged) // columns)
     drawn = figure(1.2 + 2.1 * columns, 0.6 + 1.9 * rows)
     every = drawn.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    layers = results[0].summaries[0].layers
-    seen = np.sum([count for _, count, _ in merged], axis=0) >= FEWEST
+    most = merged[0][1].most
+    seen = np.sum([decided.count for _, decided in merged], axis=0) >= FEWEST
     across, up = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     mesh: Any = None
-    for axes, (name, count, cut) in zip(every.flat, merged):
-        mean = np.where(count >= FEWEST, cut / np.maximum(count, 1), np.nan)
+    for axes, (name, decided) in zip(every.flat, merged):
+        mean = np.where(decided.count >= FEWEST, decided.total / np.maximum(decided.count, 1), np.nan)
         mesh = axes.pcolormesh(
-            UPLINK_EDGES_BPS / 1e6, np.maximum(LOAD_EDGES, 1), np.ma.masked_invalid(mean.T),
-            norm=PowerNorm(0.5, 0, layers), cmap="viridis",
+            drawn_edges(across_axis), drawn_edges(up_axis), np.ma.masked_invalid(mean.T),
+            norm=PowerNorm(0.5, 0, most), cmap="viridis",
         )  # fmt: skip
         axes.set_title(name)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_xlim(UPLINK_EDGES_BPS[across[0]] / 1e6, UPLINK_EDGES_BPS[across[-1] + 1] / 1e6)
-        axes.set_ylim(max(LOAD_EDGES[up[0]], 1), LOAD_EDGES[up[-1] + 1])
+        if seen.any():
+            axes.set_xlim(drawn_edges(across_axis)[[across[0], across[-1] + 1]])
+            axes.set_ylim(drawn_edges(up_axis)[[up[0], up[-1] + 1]])
         axes.set_facecolor("#ececec")
         plain_log(axes)
         tidy(axes)
     for axes in every.flat[len(merged) :]:
         axes.set_visible(False)
-    drawn.supxlabel("uplink of the asking user (Mbit/s)", fontsize=9)
-    drawn.supylabel("requests at the server", fontsize=9)
+    drawn.supxlabel(across_axis.label, fontsize=9)
+    drawn.supylabel(up_axis.label, fontsize=9)
     bar = drawn.colorbar(mesh, ax=every, shrink=0.9, aspect=30, pad=0.02)
-    bar.set_ticks([tick for tick in (0, 1, 2, 4, 8, 16, 32, 64) if tick <= layers])
+    bar.set_ticks([tick for tick in about.decisions.ticks if tick <= most])
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     bar.ax.minorticks_off()
-    bar.set_label(f"mean cut (layers, of {layers})", fontsize=9)
+    bar.set_label(about.decisions.label.format(most=most), fontsize=9)
     bar.ax.tick_params(labelsize=8)
     return drawn
+
+
+def drawn_edges(axis: Axis) -> np.ndarray:
+    """Where the edges of the cells are drawn, in the label's unit."""
+    return np.maximum(axis.edges, axis.least) / axis.unit
 
 
 def plain_log(axes: Any) -> None:
@@ -194,46 +205,57 @@ def plain_log(axes: Any) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
-def cells(summaries: Sequence[Summary]) -> tuple[np.ndarray, np.ndarray]:
-    """Counts and sums of cuts over all runs."""
-    return np.sum([each.decisions for each in summaries], axis=0), np.sum([each.cuts for each in summaries], axis=0)
+def decided_by(summaries: Sequence[Summary]) -> Decided:
+    """What all runs of a policy decided together."""
+    every = [summary.decided for summary in summaries if summary.decided]
+    return Decided(
+        np.sum([each.count for each in every], axis=0), np.sum([each.total for each in every], axis=0), every[0].most
+    )
 
 
-def latency_and_energy(results: Sequence[Result]) -> Figure:
-    """How TTFT and device energy are distributed over requests: median, quartiles, 5 and 95 %."""
+def spreads(about: Description, results: Sequence[Result]) -> Figure | None:
+    """How numbers are distributed over steps: median, quartiles, 5 and 95 %; None where there are none."""
+    if not about.spreads:
+        return None
     order = ranked(results)[::-1]
-    drawn = figure(7.2, 0.8 + 0.27 * len(order))
-    left, right = drawn.subplots(1, 2, sharey=True)
-    for axes, values, floor, text in (
-        (left, "ttft_s", 0.003, "time to the first token (s)"),
-        (right, "energy_j", 0.01, "device energy of a request (J)"),
-    ):
+    drawn = figure(3.6 * len(about.spreads), 0.8 + 0.27 * len(order))
+    panels = drawn.subplots(1, len(about.spreads), sharey=True, squeeze=False)[0]
+    for axes, spread in zip(panels, about.spreads):
         for row, result in enumerate(order):
-            own = np.mean([getattr(summary, values) for summary in result.summaries], axis=0)
+            own = np.mean([summary.spreads[spread.name] for summary in result.summaries], axis=0)
             p5, p25, p50, p75, p95 = (
-                max(floor, float(np.interp(at, QUANTILES, own))) for at in (0.05, 0.25, 0.5, 0.75, 0.95)
+                max(spread.least, float(np.interp(at, QUANTILES, own))) for at in (0.05, 0.25, 0.5, 0.75, 0.95)
             )
             tone = LEARNED_COLOURS[0] if result.kind == LEARNED else GREY
             axes.plot([p5, p95], [row, row], color=tone, linewidth=1.0, solid_capstyle="butt")
             axes.plot([p25, p75], [row, row], color=tone, linewidth=6, alpha=0.45, solid_capstyle="butt")
             axes.plot(p50, row, "|", color=tone, markersize=10, markeredgewidth=2)
         axes.set_xscale("log")
-        axes.set_xlabel(text)
+        axes.set_xlabel(spread.label)
         tidy(axes, "x")
-    left.set_yticks(range(len(order)), [label(result) for result in order])
-    bold(left, order)
-    low = right.get_xlim()[0]
-    if low < 0.02:
-        right.set_xlim(0.008, None)
-        ticks = [tick for tick in right.get_xticks() if 0.01 <= tick <= right.get_xlim()[1]]
-        right.set_xticks(ticks, [f"≤ {tick:g}" if tick == 0.01 else f"{tick:g}" for tick in ticks])
-    left.set_xticks([t for t in left.get_xticks() if left.get_xlim()[0] <= t <= left.get_xlim()[1]])
-    left.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    panels[0].set_yticks(range(len(order)), [label(result) for result in order])
+    bold(panels[0], order)
+    for axes, spread in zip(panels, about.spreads):
+        plain_ticks(axes, spread)
     return drawn
 
 
-def decision_image(summary: Summary, name: str) -> np.ndarray:
+def plain_ticks(axes: Any, spread: Spread) -> None:
+    """Powers of ten as plain numbers; the least one with a sign where it stands for all below it."""
+    if spread.least_is_marked:
+        if axes.get_xlim()[0] < 2.0 * spread.least:
+            axes.set_xlim(0.8 * spread.least, None)
+            ticks = [tick for tick in axes.get_xticks() if spread.least <= tick <= axes.get_xlim()[1]]
+            axes.set_xticks(ticks, [f"≤ {tick:g}" if tick == spread.least else f"{tick:g}" for tick in ticks])
+        return
+    low, high = axes.get_xlim()
+    axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def decision_image(summary: Summary, about: Description, name: str) -> np.ndarray | None:
     """One policy's decision picture as uint8[height, width, 3], for TensorBoard."""
     from agents.reports.style import image
 
-    return image(decisions([Result(name, LEARNED, ("",), (summary,))], columns=1))
+    drawn = decisions(about, [Result(name, LEARNED, ("",), (summary,))], columns=1)
+    return None if drawn is None else image(drawn)

@@ -14,22 +14,14 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000",
 )  # fmt: skip
 LEARNED_COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)
-PART_COLOURS = (BLUE, SKY, ORANGE, VERMILLION, PURPLE)
 GREY, PALE = "#5a5a5a", "#b8b8b8"
+PART_COLOURS = (BLUE, SKY, ORANGE, VERMILLION, PURPLE, GREEN, GREY, PALE, BLACK)
 DPI = 160
-
-WORDS = {
-    "reward_ttft": "first token in time",
-    "reward_tpot": "fluent answer",
-    "reward_energy": "device energy",
-    "reward_leakage": "leakage over budget",
-    "reward_quality": "quality loss",
-}
 
 
 def words(name: str) -> str:
     """A name as a reader wants it."""
-    return WORDS.get(name, name.replace("_", " "))
+    return name.removeprefix("reward_").replace("_", " ")
 
 
 def figure(width: float, height: float, **options: Any) -> Figure:

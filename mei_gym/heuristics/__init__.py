@@ -6,16 +6,16 @@ For example `make("neurosurgeon", "mei/SplitInference-v0", "default").predict(ob
 from __future__ import annotations
 
 import json
-from importlib import import_module
+from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mei_gym.floors import name_of, on_floor, package_of
 
 if TYPE_CHECKING:
     from mei_gym.heuristics.policy import Policy, World
 
 __all__ = ["families", "make", "names", "tuned", "world"]
-
-ENVS, HERE = "mei_gym.envs.", "mei_gym.heuristics."
 
 
 def world(task_or_id: Any, scenario: Any = "default", **overrides: Any) -> World:
@@ -40,23 +40,29 @@ def registered(id: str) -> tuple[Any, str]:
 
     spec = gymnasium.registry.get(id)
     if spec is None or "task" not in spec.kwargs:
-        known = [name for name, each in gymnasium.registry.items() if each.namespace == "mei"]
+        known = [name for name, each in gymnasium.registry.items() if "task" in each.kwargs]
         raise ValueError(f"There is no environment {id!r}; {nearest(id, known)}")
     return import_module(spec.kwargs["task"]).TASK, spec.kwargs.get("action_form", "joint")
 
 
 def families(task: Any) -> dict[str, type[Policy]]:
     """The heuristics of a Task, by name."""
-    return {family.name: family for family in import_module(task.module.replace(ENVS, HERE)).FAMILIES}
+    return {family.name: family for family in import_module(on_floor(task.module, "heuristics")).FAMILIES}
 
 
 def tuned(task: Any, scenario: str) -> dict[str, dict[str, Any]]:
     """What was chosen on validation seeds for a scenario that ships: by name, a heuristic and its parameters."""
-    path = Path(__file__).parent / task.module.rpartition(".")[2] / "tuned" / f"{scenario}.json"
+    path = tuned_place(task, scenario)
     if not path.is_file():
         return {}
     found = json.loads(path.read_text("utf-8"))
     return {name: each for name, each in found.items() if "heuristic" in each}
+
+
+def tuned_place(task: Any, scenario: str) -> Path:
+    """Where the settings lie that were tuned for a scenario: in the package that the environment is of."""
+    package = Path(str(resources.files(package_of(task.module))))
+    return package / "heuristics" / name_of(task.module) / "tuned" / f"{scenario}.json"
 
 
 def names(task_or_id: Any, scenario: str | None = None) -> list[str]:
@@ -69,7 +75,8 @@ def make(name: str, task_or_id: Any, scenario: Any = "default", **parameters: An
     """A heuristic for an environment (an id, a Task or a `world`) under a scenario.
 
     Names are those of `names`: families, whose parameters can be given, and what was tuned for the scenario:
-    best_static, best_table, queue_aware_tuned, energy_aware_tuned.
+    best_static, best_table, queue_aware_tuned, energy_aware_tuned. A family that overrides values of the scenario
+    gets the world with these values.
 
     Raises:
         ValueError: an unknown name or parameter, with the nearest right one; a value out of range.
@@ -85,7 +92,7 @@ def make(name: str, task_or_id: Any, scenario: Any = "default", **parameters: An
             if parameter not in family.defaults:
                 hint = nearest(parameter, family.defaults) if family.defaults else "it has none."
                 raise ValueError(f"The heuristic {name!r} has no parameter {parameter!r}; {hint}")
-        return family(place, **parameters)
+        return family(place.under(family.overrides), **parameters)
     chosen = tuned(place.task, place.scenario.name)
     if name not in chosen:
         raise ValueError(f"There is no heuristic {name!r}; {nearest(name, [*known, *chosen])}")

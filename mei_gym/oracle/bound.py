@@ -1,28 +1,42 @@
-"""An upper bound that no policy can pass: each request alone in an ideal world, and the best choice for it.
+"""An upper bound that no policy can pass, step by step.
 
-Requests do not depend on what a policy does, so the bound is gathered while any policy runs: before each step,
-`request()` looks at the request that is up for decision. The rules of what "alone" means are the environment's,
-in `oracle.<environment>.alone`.
+What comes does not depend on what a policy does, so the bound is gathered while any policy runs: by what is known
+before a step (`request`), by what the step has shown (`outcome`), or by both. What it means is the environment's: a
+request of SplitInference alone in an ideal world stands in `oracle.split_inference.alone`.
 """
 
 from __future__ import annotations
-
-from importlib import import_module
 
 import numpy as np
 
 from mei_gym.envs.lanes import Lanes
 from mei_gym.heuristics.policy import World
 
-ENVS, HERE = "mei_gym.envs.", "mei_gym.oracle."
+NOTHING = np.zeros(1)  # for all lanes
 
 
 class Bound:
-    """Watches lanes that were just reset."""
+    """Watches lanes that were just reset; an environment's own bound fills in one of the two looks, or both."""
 
     def __init__(self, world: World, lanes: Lanes) -> None:
-        self.alone = import_module(world.task.module.replace(ENVS, HERE) + ".alone").Alone(world, lanes)
+        self.lanes = lanes
 
     def request(self) -> np.ndarray:
-        """f8[lane]: the most that the request under decision can bring, now and later."""
-        return self.alone.request()
+        """f8[lane]: the most that what is under decision can bring, now and later; looked at before each step."""
+        return NOTHING
+
+    def outcome(self) -> np.ndarray:
+        """f8[lane]: the most that the step could have brought; looked at after it."""
+        return NOTHING
+
+
+class Ceiling(Bound):
+    """The bound of an environment that tells it after each step: `info["ceiling"]`."""
+
+    def __init__(self, world: World, lanes: Lanes) -> None:
+        super().__init__(world, lanes)
+        self.place = world.task.info.index("ceiling")
+
+    def outcome(self) -> np.ndarray:
+        """f8[lane]: the step's ceiling."""
+        return self.lanes.out.info[:, self.place]

@@ -1,7 +1,7 @@
 """A search on the true future, which no policy can have: what is reachable by deciding well.
 
-At each request a lane is copied into one lane for each candidate action. Each of them takes its candidate and then
-follows the base policy for `horizon` requests on what will truly happen; the candidate whose future brings most is
+At each step a lane is copied into one lane for each candidate action. Each of them takes its candidate and then
+follows the base policy for `horizon` steps on what will truly happen; the candidate whose future brings most is
 taken. With chance a function of (seed, episode, step, purpose), the futures differ by the first action alone: this is
 rollout policy improvement without noise. The base's own action is among the candidates.
 """
@@ -12,25 +12,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib import import_module
 from multiprocessing import get_context
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mei_gym.envs.lanes import STAY, Lanes
 from mei_gym.heuristics.policy import Policy
 from mei_gym.oracle.episodes import Result, world_digest
+from mei_gym.oracle.family import Sizes, family_of
 from mei_gym.oracle.ledger import Ledger, question
-from mei_gym.oracle.seeds import REQUESTS, lane_seeds
-
-ENVS, HERE = "mei_gym.envs.", "mei_gym.oracle."
-
-
-class Sizes(NamedTuple):
-    """How hard the search looks."""
-
-    candidates: int = 8  # chosen: 16 were no better
-    horizon: int = 384  # chosen: requests that come while a user is patient; a shorter look leaves harm to come unseen
-
+from mei_gym.oracle.seeds import episode_steps, lane_seeds
 
 EPISODES_AT_ONCE = 4  # side by side in one process; what is lost at a kill
 
@@ -38,7 +29,7 @@ EPISODES_AT_ONCE = 4  # side by side in one process; what is lost at a kill
 def search(
     base: Policy,
     seeds: Sequence[int],
-    requests: int = REQUESTS,
+    steps: int | None = None,
     sizes: Sizes = Sizes(),  # noqa: B008 (a tuple)
     tell: Callable[[int], None] = lambda done: None,
 ) -> Result:
@@ -47,35 +38,35 @@ def search(
     Args:
         base: what the futures follow after their first action.
         seeds: one episode each.
-        requests: of an episode; a future never looks beyond its end.
-        sizes: actions tried at each request, and requests, the first included, over which a future is judged.
-        tell: hears how many requests of the episodes are decided.
+        steps: of an episode, as registered if left out; a future never looks beyond its end.
+        sizes: actions tried at each step, and steps, the first included, over which a future is judged.
+        tell: hears how many steps of the episodes are decided.
     """
     world, episodes, candidates = base.world, len(seeds), sizes.candidates
-    proposed = import_module(world.task.module.replace(ENVS, HERE) + ".candidates").candidates
+    steps = episode_steps(world.task) if steps is None else steps
+    proposed = family_of(world.task).candidates
     lanes = Lanes(world.task, world.scenario, episodes)
     lanes.reset(lane_seeds(seeds))
     futures = Lanes(world.task, world.scenario, episodes * candidates)
     reward, info = np.zeros(episodes), np.zeros_like(lanes.out.info)
-    for request in range(requests):
-        observations = lanes.out.observation
-        tried = proposed(world, observations, base.choose(observations), candidates)
+    for step in range(steps):
+        tried = proposed(world, lanes, base.decide(lanes), candidates)
         spread(lanes, futures, candidates)
         moving = np.flatnonzero(~repeated(tried).ravel())  # what stands twice need not be tried twice
         actions = np.full(futures.count, STAY)
         actions[moving] = tried.ravel()[moving]
         worth = np.full(futures.count, -np.inf)
         worth[moving] = 0.0
-        for _ in range(min(sizes.horizon, requests - request)):
+        for _ in range(min(sizes.horizon, steps - step)):
             futures.step(actions)
             worth[moving] += futures.out.reward[moving]
-            actions[moving] = base.choose(futures.out.observation[moving])
+            actions[moving] = base.decide(futures, moving)
         best = worth.reshape(episodes, candidates).argmax(axis=1)
         lanes.step(tried[np.arange(episodes), best])
         reward += lanes.out.reward
         info += lanes.out.info
-        tell(request + 1)
-    return Result(reward / requests, info / requests, np.full(episodes, np.nan))
+        tell(step + 1)
+    return Result(reward / steps, info / steps, np.full(episodes, np.nan))
 
 
 def repeated(tried: np.ndarray) -> np.ndarray:
@@ -95,7 +86,7 @@ def search_all(
     base: Policy,
     seeds: Sequence[int],
     ledger: Ledger,
-    requests: int = REQUESTS,
+    steps: int | None = None,
     sizes: Sizes = Sizes(),  # noqa: B008
     workers: int = 1,
     tell: Callable[[float], None] = lambda episodes: None,
@@ -104,13 +95,14 @@ def search_all(
 
     `tell` hears how many more episodes are done, in parts of one.
     """
-    about = world_digest(base.world), base, sizes, requests
+    steps = episode_steps(base.world.task) if steps is None else steps
+    about = world_digest(base.world), base, sizes, steps
     keys = {seed: question(*about, seed) for seed in seeds}
     left = [seed for seed in seeds if keys[seed] not in ledger.answers]
     tell(len(seeds) - len(left))
     at_once = min(EPISODES_AT_ONCE, max(1, len(left) // workers))
     groups = [left[first : first + at_once] for first in range(0, len(left), at_once)]
-    for group, rows in results(base, groups, requests, sizes, workers, tell):
+    for group, rows in results(base, groups, steps, sizes, workers, tell):
         for seed, row in zip(group, rows):
             ledger.add(keys[seed], row)
     table = np.array([ledger.answers[keys[seed]] for seed in seeds])
@@ -118,15 +110,15 @@ def search_all(
 
 
 def results(
-    base: Policy, groups: list[list[int]], requests: int, sizes: Sizes, workers: int, tell: Callable[[float], None]
+    base: Policy, groups: list[list[int]], steps: int, sizes: Sizes, workers: int, tell: Callable[[float], None]
 ) -> Iterator[tuple[list[int], np.ndarray]]:
     """Each group's episodes as they are done: reward and info, f8[episode, 1 + name]."""
     if workers == 1:
         for group in groups:
-            share = len(group) / requests
-            yield group, searched_here(base, group, requests, sizes, lambda done, share=share: tell(share))
+            share = len(group) / steps
+            yield group, searched_here(base, group, steps, sizes, lambda done, share=share: tell(share))
         return
-    job = base.world.task.module, base.world.scenario, base.name, base.parameters, requests, sizes
+    job = base.world.task.module, base.world.scenario, base.name, base.parameters, steps, sizes
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         asked = {pool.submit(searched_elsewhere, *job, group): group for group in groups}
         for answer in as_completed(asked):
@@ -135,17 +127,17 @@ def results(
 
 
 def searched_here(
-    base: Policy, group: list[int], requests: int, sizes: Sizes, tell: Callable[[int], None] = lambda done: None
+    base: Policy, group: list[int], steps: int, sizes: Sizes, tell: Callable[[int], None] = lambda done: None
 ) -> np.ndarray:
     """f8[episode, 1 + name]."""
-    result = search(base, group, requests, sizes, tell)
+    result = search(base, group, steps, sizes, tell)
     return np.column_stack([result.reward, result.info])
 
 
 def searched_elsewhere(
-    module: str, scenario: Any, name: str, parameters: dict[str, Any], requests: int, sizes: Sizes, group: list[int]
+    module: str, scenario: Any, name: str, parameters: dict[str, Any], steps: int, sizes: Sizes, group: list[int]
 ) -> np.ndarray:
     """The same in a process of its own, which makes the base policy anew."""
     from mei_gym.heuristics import make
 
-    return searched_here(make(name, import_module(module).TASK, scenario, **parameters), group, requests, sizes)
+    return searched_here(make(name, import_module(module).TASK, scenario, **parameters), group, steps, sizes)

@@ -3,10 +3,10 @@
     random < best static < best table < best heuristic < clairvoyant <= bound
 
 Statics, tables and heuristics' parameters are chosen on validation seeds; all rows are measured on the same test
-seeds. A row holds the mean reward a request with its 95 % bootstrap interval over episodes, that mean on a scale from
+seeds. A row holds the mean reward a step with its 95 % bootstrap interval over episodes, that mean on a scale from
 random = 0 to clairvoyant = 1, and the reward's parts. Nobody can be the last two rows: `clairvoyant` sees the future,
-and `bound` is each request alone in an ideal world. An environment whose best table comes within .05 of 1 is a bandit
-in disguise.
+and `bound` is what each step brings in an ideal world. An environment whose best table comes within .05 of 1 is a
+bandit in disguise. Which rows there are and what bounds them says the environment's `Family`.
 """
 
 from __future__ import annotations
@@ -19,20 +19,16 @@ import numpy as np
 
 from mei_gym.heuristics import make, world
 from mei_gym.heuristics.policy import Policy, World
-from mei_gym.oracle.clairvoyant import Sizes, search_all
+from mei_gym.oracle.clairvoyant import search_all
 from mei_gym.oracle.episodes import Result, bound_of, run
+from mei_gym.oracle.family import BEST_STATIC, BEST_TABLE, RANDOM, TUNED, Family, Sizes, family_of
 from mei_gym.oracle.ledger import Ledger
 from mei_gym.oracle.progress import progress
-from mei_gym.oracle.seeds import REQUESTS, test_seeds, validation_seeds
-from mei_gym.oracle.tuning import GRIDS, Trials, best_static, best_table, tuned
+from mei_gym.oracle.seeds import episode_steps, test_seeds, validation_seeds
+from mei_gym.oracle.tuning import Trials, tuned
 
 VALIDATION_EPISODES = 16  # chosen: with 8, tuned values lost on test what they had won on validation
 RESAMPLES = 10_000
-UNTUNED = ("random", "device_only", "edge_only", "neurosurgeon_idle", "neurosurgeon", *GRIDS)
-ORDER = (
-    "random", "device_only", "edge_only", "best_static", "best_table", "neurosurgeon_idle", "neurosurgeon",
-    "energy_aware", "energy_aware_tuned", "queue_aware", "queue_aware_tuned",
-)  # fmt: skip
 CLAIRVOYANT, BOUND = "clairvoyant", "bound"
 LEDGERS = Path("runs") / "headroom"  # where a killed run left its results
 
@@ -56,9 +52,9 @@ def headroom(
     episodes: int = 32,
     workers: int = 1,
     *,
-    requests: int = REQUESTS,
+    steps: int | None = None,
     validation_episodes: int = VALIDATION_EPISODES,
-    sizes: Sizes = Sizes(),  # noqa: B008 (a tuple)
+    sizes: Sizes | None = None,
     ledger: Path | None = None,
     quiet: bool = False,
     **overrides: Any,
@@ -69,32 +65,36 @@ def headroom(
         id, scenario, overrides: the environment and its world.
         episodes: test episodes of each policy.
         workers: processes of the clairvoyant search.
-        requests: of an episode.
-        sizes: of the clairvoyant search.
+        steps: of an episode; left out: as registered.
+        sizes: of the clairvoyant search; left out: the environment's.
         ledger: a file of results as they come; a killed run goes on from it. Left out: one under runs/headroom.
         quiet: show no progress.
     """
     place = world(id, scenario, **overrides)
+    family = family_of(place.task)
+    steps = episode_steps(place.task) if steps is None else steps
+    sizes = family.sizes if sizes is None else sizes
     if ledger is None:
         ledger = LEDGERS / f"{id.rpartition('/')[2]}-{scenario}.csv"
     notes, tests = Ledger(ledger), test_seeds(episodes)
     with progress(quiet) as (say, bar):
-        trials = Trials(place, validation_seeds(validation_episodes), requests, notes)
-        policies = {name: make(name, place) for name in UNTUNED}
-        chosen = choose(trials, say)
+        trials = Trials(place, validation_seeds(validation_episodes), steps, notes)
+        chosen = choose(trials, family, say)
+        policies = {name: make(name, place) for name in family.order if name not in chosen}
         policies.update(chosen)
-        base = best_of(trials, [policy for policy in policies.values() if policy.name not in ("random", "static")])
+        base = best_of(trials, policies)
         say(f"clairvoyant search on the base {base!r}")
-        measured = {name: run(policies[name], tests, requests) for name in ORDER}
-        measured[CLAIRVOYANT] = search_all(base, tests, notes, requests, sizes, workers, bar(len(tests)))
-        ceiling = bound_of(place, tests, requests)
-    settings = {name: policies[name].settings() for name in ORDER}
-    settings[CLAIRVOYANT] = f"{sizes.candidates} actions, {sizes.horizon} requests ahead, base {base.name}"
+        measured = {name: run(policies[name], tests, steps) for name in family.order}
+        measured[CLAIRVOYANT] = search_all(base, tests, notes, steps, sizes, workers, bar(len(tests)))
+        ceiling = bound_of(place, tests, steps)
+    settings = {name: policies[name].settings() for name in family.order}
+    word = f"{place.task.step_word}s"
+    settings[CLAIRVOYANT] = f"{sizes.candidates} actions, {sizes.horizon} {word} ahead, base {base.name}"
     rows = table(place, measured, ceiling, settings)
     provenance = {
         "id": id,
         "scenario": scenario,
-        "requests": requests,
+        word: steps,
         "validation_seeds": [trials.seeds[0], trials.seeds[-1]],
         "test_seeds": [tests[0], tests[-1]],
         "clairvoyant": {**sizes._asdict(), "base": repr(base)},
@@ -102,19 +102,25 @@ def headroom(
     return Headroom(rows, chosen, provenance)
 
 
-def choose(trials: Trials, say: Callable[[str], None]) -> dict[str, Policy]:
+def choose(trials: Trials, family: Family, say: Callable[[str], None]) -> dict[str, Policy]:
     """What validation seeds choose, by row of the table."""
-    static = best_static(trials, say)
-    chosen = {"best_static": static}
-    chosen["best_table"] = best_table(trials, (static.parameters["cut"], static.parameters["bits"]), say)
-    for name in GRIDS:
-        chosen[f"{name}_tuned"] = tuned(trials, name, say)
+    static = family.best_static(trials, say)
+    chosen = {BEST_STATIC: static}
+    if family.best_table is not None:
+        chosen[BEST_TABLE] = family.best_table(trials, static, say)
+    for name, grid in family.grids.items():
+        chosen[name + TUNED] = tuned(trials, name, grid, say)
     return chosen
 
 
-def best_of(trials: Trials, policies: list[Policy]) -> Policy:
-    """The policy of the highest mean on validation seeds."""
-    return max(policies, key=lambda policy: trials.reward(policy.name, policy.parameters))
+def best_of(trials: Trials, policies: dict[str, Policy]) -> Policy:
+    """The policy of the highest mean on validation seeds, among those that look and live in the trials' world."""
+    able = [
+        policy
+        for row, policy in policies.items()
+        if row not in (RANDOM, BEST_STATIC) and policy.world.scenario == trials.world.scenario
+    ]
+    return max(able, key=lambda policy: trials.reward(policy.name, policy.parameters))
 
 
 def table(

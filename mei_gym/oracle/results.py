@@ -10,26 +10,24 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mei_gym.heuristics import registered
+from mei_gym.floors import name_of, package_of
+from mei_gym.heuristics import registered, tuned_place
+from mei_gym.oracle.family import family_of
 from mei_gym.oracle.headroom import Headroom
 
-PACKAGE = Path(str(resources.files("mei_gym")))
 COLUMNS = ("policy", "reward", "low", "high", "normalised")  # then the reward's parts, then settings
 
 
-def task_name(id: str) -> str:
-    """The folder of an id's tables: "split_inference" for "mei/SplitInference-v0"."""
-    return registered(id)[0].module.rpartition(".")[2]
-
-
 def place_of(id: str, scenario: str, ending: str) -> Path:
-    """Where a table lies."""
-    return PACKAGE / "oracle" / "results" / task_name(id) / f"{scenario}.{ending}"
+    """Where a table lies: in the package that the environment is of."""
+    module = registered(id)[0].module
+    package = Path(str(resources.files(package_of(module))))
+    return package / "oracle" / "results" / name_of(module) / f"{scenario}.{ending}"
 
 
 def tuned_place_of(id: str, scenario: str) -> Path:
     """Where the settings lie that were tuned for a scenario."""
-    return PACKAGE / "heuristics" / task_name(id) / "tuned" / f"{scenario}.json"
+    return tuned_place(registered(id)[0], scenario)
 
 
 def write(result: Headroom) -> list[Path]:
@@ -64,13 +62,15 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
 def markdown(result: Headroom) -> str:
     """The rows as a Markdown table under a sentence of how they came about."""
     about = result.provenance
+    task = registered(about["id"])[0]
+    step, ideal = task.step_word, family_of(task).bound_in_words
     tests = about["test_seeds"][1] - about["test_seeds"][0] + 1
     validations = about["validation_seeds"][1] - about["validation_seeds"][0] + 1
     columns = list(result.rows[0])
     lines = [
-        f"Headroom of {about['id']}, {about['scenario']}: mean reward a request over {tests} test episodes of"
-        f" {about['requests']} requests, 95 % bootstrap intervals; chosen on {validations} validation episodes.",
-        "Nobody can be the last two rows: clairvoyant sees the future, bound is each request alone in an ideal world.",
+        f"Headroom of {about['id']}, {about['scenario']}: mean reward a {step} over {tests} test episodes of"
+        f" {about[f'{step}s']} {step}s, 95 % bootstrap intervals; chosen on {validations} validation episodes.",
+        f"Nobody can be the last two rows: clairvoyant sees the future, bound is {ideal}.",
         "",
         "| " + " | ".join(columns) + " |",
         "|" + "|".join("---" if name in ("policy", "settings") else "---:" for name in columns) + "|",

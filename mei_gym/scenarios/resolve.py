@@ -94,6 +94,13 @@ def with_value(scenario: Scenario, name: str, value: Any) -> Scenario:
     return type(scenario).model_validate(with_values(scenario.model_dump(), {name: value}))
 
 
+def overridden(scenario: Scenario, overrides: Mapping[str, Any]) -> Scenario:
+    """A resolved scenario with values merged in, as `resolve` merges them; a value that is fixed is drawn no more."""
+    values = merged(scenario.model_dump(), overrides, type(scenario))
+    values["drawn"] = {name: law for name, law in scenario.drawn.items() if not given(name, overrides)}
+    return checked(type(scenario), values)
+
+
 def of_episode(scenario: Scenario, uniform: Callable[[int], float]) -> Scenario:
     """The scenario with this episode's draws in place of its middles; `uniform` has one number in (0, 1) a name."""
     draws = {name: drawn(law, uniform(share_of_name(name))) for name, law in scenario.drawn.items()}

@@ -55,16 +55,16 @@ def test_episodes_do_not_depend_on_how_many_are_played_side_by_side(monkeypatch)
     monkeypatch.setattr("agents.episodes.LANES", 2)
     apart = play(policy, WORLD, validation_seeds(3))
     assert together.score.tolist() == apart.score.tolist()
-    assert together.ttft_s.tolist() == apart.ttft_s.tolist()
-    assert together.decisions.tolist() == apart.decisions.tolist()
+    assert together.spreads["ttft_s"].tolist() == apart.spreads["ttft_s"].tolist()
+    assert together.decided.count.tolist() == apart.decided.count.tolist()
 
 
 def test_a_summary_survives_json_to_seven_digits(edge_only):
     summary = edge_only.summaries[0]
     back = from_plain(summary.plain())
     np.testing.assert_allclose(back.score, summary.score, rtol=1e-6)
-    assert back.decisions.tolist() == summary.decisions.tolist()
-    assert summary.decisions.sum() == 2 * 1024
+    assert back.decided.count.tolist() == summary.decided.count.tolist()
+    assert summary.decided.count.sum() == 2 * 1024
     assert back.seeds == summary.seeds
 
 

@@ -97,7 +97,7 @@ def test_a_heuristic_never_chooses_what_the_mask_forbids(name, place, met):
 @pytest.mark.parametrize("name", heuristics.names(ID))
 def test_no_action_of_an_episode_has_to_be_corrected(name, place):
     corrected = place.task.info.index("corrected")
-    assert run(heuristics.make(name, place), range(2), requests=96).info[:, corrected].sum() == 0.0
+    assert run(heuristics.make(name, place), range(2), steps=96).info[:, corrected].sum() == 0.0
 
 
 @pytest.mark.parametrize("name", heuristics.names(ID))

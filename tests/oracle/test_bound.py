@@ -6,9 +6,9 @@ import pytest
 from mei_gym import heuristics
 from mei_gym.envs.lanes import Lanes
 from mei_gym.heuristics import make
-from mei_gym.oracle.bound import Bound
 from mei_gym.oracle.episodes import bound_of, run
 from mei_gym.oracle.seeds import lane_seeds
+from mei_gym.oracle.split_inference.alone import Alone
 
 ID = "mei/SplitInference-v0"
 REQUESTS = 192
@@ -29,7 +29,7 @@ def lonely_requests(place, policy, lanes_count=8, requests=96):
     """What each request brought and its bound, where the request was alone from question to answer: f8[n] each."""
     lanes = Lanes(place.task, place.scenario, lanes_count)
     lanes.reset(lane_seeds(range(lanes_count)))
-    bound = Bound(place, lanes)
+    bound = Alone(place, lanes)
     unfinished = place.task.info.index("unfinished")
     brought, most = [], []
     for _ in range(requests):
@@ -81,7 +81,7 @@ def test_a_request_alone_comes_close_to_its_bound(lonely):
 
 @pytest.fixture(scope="module")
 def floors(place):
-    return Bound(place, Lanes(place.task, place.scenario, 1)).alone.floors.fields
+    return Alone(place, Lanes(place.task, place.scenario, 1)).floors.fields
 
 
 def test_the_floors_rise_with_tokens_and_with_blocks(floors):

@@ -44,7 +44,7 @@ def test_candidates_are_feasible_and_the_base_comes_first(count, place):
     policy = make("random", place)
     for _ in range(12):
         base = policy.choose(lanes.out.observation)
-        tried = candidates(place, lanes.out.observation, base, count)
+        tried = candidates(place, lanes, base, count)
         assert tried.shape == (6, count)
         assert np.array_equal(tried[:, 0], base)
         assert np.take_along_axis(lanes.out.mask, tried, axis=1).all()

@@ -9,11 +9,12 @@ import pytest
 from mei_gym import heuristics
 from mei_gym.catalogue import scenarios
 from mei_gym.envs.split_inference import TASK
-from mei_gym.oracle import results, tuning
+from mei_gym.oracle import results, split_inference, tuning
 from mei_gym.oracle.clairvoyant import Sizes
-from mei_gym.oracle.headroom import BOUND, CLAIRVOYANT, ORDER, headroom, interval
+from mei_gym.oracle.headroom import BOUND, CLAIRVOYANT, headroom, interval
 from mei_gym.oracle.ledger import Ledger
 from mei_gym.oracle.seeds import validation_seeds
+from mei_gym.oracle.split_inference import FAMILY, tables
 
 ID = "mei/SplitInference-v0"
 PARTS = tuple(name.removeprefix("reward_") for name in TASK.reward_parts)
@@ -27,22 +28,20 @@ SHIPPED = [name for name in scenarios(ID) if results.place_of(ID, name, "csv").e
 def small(tmp_path_factory):
     """A table of two short episodes, over grids of few values."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning, "COARSE", (0, 0.5, 1))
+        patch.setattr(tables, "COARSE", (0, 0.5, 1))
         patch.setattr(tuning, "SWEEPS", 1)
-        grids = {name: {key: grid[::4] for key, grid in axes.items()} for name, axes in tuning.GRIDS.items()}
-        patch.setattr(tuning, "GRIDS", grids)
+        grids = {name: {key: grid[::4] for key, grid in axes.items()} for name, axes in FAMILY.grids.items()}
+        patch.setattr(split_inference, "FAMILY", FAMILY._replace(grids=grids))
         ledger = tmp_path_factory.mktemp("headroom") / "ledger.csv"
-        return headroom(
-            ID, episodes=3, requests=96, validation_episodes=2, sizes=Sizes(8, 96), ledger=ledger, quiet=True
-        )
+        return headroom(ID, episodes=3, steps=96, validation_episodes=2, sizes=Sizes(8, 96), ledger=ledger, quiet=True)
 
 
 def test_the_order_holds_from_random_to_the_bound(small):
     reward = {row["policy"]: row["reward"] for row in small.rows}
-    assert list(reward) == [*ORDER, CLAIRVOYANT, BOUND]
+    assert list(reward) == [*FAMILY.order, CLAIRVOYANT, BOUND]
     chance = 0.005  # the table is the better one on the validation episodes; on three others they may swap places
     assert reward["random"] < reward["best_static"] <= reward["best_table"] + chance
-    assert max(reward[name] for name in ORDER) < reward[CLAIRVOYANT] <= reward[BOUND]
+    assert max(reward[name] for name in FAMILY.order) < reward[CLAIRVOYANT] <= reward[BOUND]
 
 
 def test_rows_have_the_columns_the_scale_and_the_parts(small):
@@ -57,7 +56,7 @@ def test_rows_have_the_columns_the_scale_and_the_parts(small):
 
 
 def test_what_is_written_reads_back_and_makes_the_tuned_heuristics(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "PACKAGE", tmp_path)
+    monkeypatch.setattr("importlib.resources.files", lambda package: tmp_path)
     paths = results.write(small)
     assert [path.suffix for path in paths] == [".csv", ".md", ".json"]
     rows = results.shipped(ID, "default")
@@ -74,7 +73,7 @@ def test_what_is_written_reads_back_and_makes_the_tuned_heuristics(small, tmp_pa
 def test_a_choice_is_tried_once(small):
     trials = tuning.Trials(next(iter(small.chosen.values())).world, validation_seeds(1), 8, Ledger(None))
     first = trials.reward("static", {"cut": 3, "bits": 8})
-    trials.lanes = None  # would be needed for a second run
+    trials.grounds["{}"] = trials.grounds["{}"]._replace(lanes=None)  # would be needed for a second run
     assert trials.reward("static", {"bits": 8, "cut": 3}) == first
 
 
@@ -90,11 +89,11 @@ def test_a_shipped_table_has_its_columns_and_its_order(scenario):
     with results.place_of(ID, scenario, "csv").open(newline="") as file:
         assert next(csv.reader(file)) == COLUMNS
     rows = results.shipped(ID, scenario)
-    assert [row["policy"] for row in rows] == [*ORDER, CLAIRVOYANT, BOUND]
+    assert [row["policy"] for row in rows] == [*FAMILY.order, CLAIRVOYANT, BOUND]
     reward = {row["policy"]: row["reward"] for row in rows}
     # a scenario of one application on one class of devices has a table of one cell: the static
     assert reward["random"] < reward["best_static"] <= reward["best_table"] < reward[CLAIRVOYANT] <= reward[BOUND]
-    assert max(reward[name] for name in ORDER) < reward[CLAIRVOYANT]
+    assert max(reward[name] for name in FAMILY.order) < reward[CLAIRVOYANT]
 
 
 @pytest.mark.parametrize("scenario", SHIPPED)

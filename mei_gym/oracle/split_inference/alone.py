@@ -61,6 +61,7 @@ from mei_gym.envs.split_inference.forecast import (
 from mei_gym.heuristics.policy import World
 from mei_gym.heuristics.split_inference.scores import imagine_idle
 from mei_gym.heuristics.text import text_digest
+from mei_gym.oracle.bound import Bound
 from mei_gym.packed import Pack, view
 
 NUMBER_FIELDS = len(FIELDS)
@@ -232,10 +233,11 @@ def build(digest: str, params_layout: str, state_layout: str, floors_layout: str
     return lay_floors, begin, look
 
 
-class Alone:
+class Alone(Bound):
     """Watches lanes of SplitInference from their reset on."""
 
     def __init__(self, world: World, lanes: Lanes) -> None:
+        super().__init__(world, lanes)
         params, scenario = lanes.params, world.scenario
         if scenario.drawn:
             drawn = next(iter(scenario.drawn))
@@ -243,7 +245,6 @@ class Alone:
         shape = params.layers + 1, scenario.prompt_limit + 1
         contexts = scenario.prompt_limit + scenario.answer_limit + 1
         self.floors = Pack(Floors(np.zeros(shape), np.zeros((shape[0], contexts))))
-        self.lanes = lanes
         self.packs = Pack(params), Pack(lanes.state)
         lay_floors, begin, self.look = entries(*(pack.layout for pack in (*self.packs, self.floors)))
         chunk_s = np.zeros(int(params.chunk_tokens) + 1)

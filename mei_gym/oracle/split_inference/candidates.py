@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mei_gym.envs.lanes import Lanes
 from mei_gym.envs.split_inference.feasible import BITS_CHOICES
 from mei_gym.envs.split_inference.fields import DEEPEST
 from mei_gym.heuristics.policy import World
@@ -13,11 +14,12 @@ from mei_gym.heuristics.split_inference.scores import knobs
 SPREAD = (0.125, 0.25, 0.5, 0.75)  # chosen: cuts at these shares of the deepest feasible one
 
 
-def candidates(world: World, observations: np.ndarray, base: np.ndarray, count: int) -> np.ndarray:
+def candidates(world: World, lanes: Lanes, base: np.ndarray, count: int) -> np.ndarray:
     """int64[n, count]: feasible actions, the base's first; an action may stand twice where few are feasible.
 
     Then: everything at the edge, as deep as fits, the best bits at the cuts of `SPREAD`, and the best by forecast.
     """
+    observations = lanes.out.observation
     value = scores(world, observations, knobs())
     rows = np.arange(len(observations))
     chosen = np.tile(base[:, None], (1, count))
