@@ -1,0 +1,1 @@
+"""Published settings played again: `python -m agents.reproduce trimcaching`, `python -m agents.reproduce claims`."""
