@@ -51,15 +51,15 @@ DESCRIPTION = Description(
         "reward_backhaul": "backhaul",
         "reward_energy": "energy",
     },
-    sources="Times and energy follow profiles measured on an H100; the loss of 8 and 4 bits is published, some of it of a"
-    " stand-in (mei-gym profiles).",
+    sources="Times and energy follow profiles measured on an H100; the loss of 8 and 4 bits is published, some of it of"
+    " a stand-in (mei-gym profiles).",
     spreads=(
         Spread("latency_s", "latency of an answer (s, mean of a step)", "latency_s", "requests", 0.03),
         Spread("fetched_bytes", "fetched from the cloud in a decision (bytes)", "fetched_cloud_bytes", None, 1e6, True),
     ),
     spreads_name="latency_fetches",
-    spreads_caption="Latency of the answers (means of a step) and bytes that a decision fetches from the cloud, over the"
-    " steps of the test episodes: median, quartiles (bar), 5th and 95th percentile (line).",
+    spreads_caption="Latency of the answers (means of a step) and bytes that a decision fetches from the cloud, over"
+    " the steps of the test episodes: median, quartiles (bar), 5th and 95th percentile (line).",
     decisions=Decisions(
         across=Axis("time since the episode began (s)", ("time_s",), np.geomspace(10, 2100, 20), least=5.0),
         up=Axis("variants in all stores", ("held",), np.concatenate([[0], np.geomspace(4, 512, 15)]), least=1.0),
