@@ -5,10 +5,10 @@ from __future__ import annotations
 from mei_gym.oracle.bound import Ceiling
 from mei_gym.oracle.edge_caching.candidates import candidates
 from mei_gym.oracle.edge_caching.tables import best_static, best_table
-from mei_gym.oracle.family import Family, Sizes
+from mei_gym.oracle.family import Family, Grid, Sizes
 
-BITS = {"bits": (16, 8, 4)}
-REPLANS = {"replan_epochs": (1, 3, 10, 30, 100)}
+BITS: Grid = {"bits": (16, 8, 4)}
+REPLANS: Grid = {"replan_epochs": (1, 3, 10, 30, 100)}
 
 FAMILY = Family(
     order=(
