@@ -1,5 +1,7 @@
 """The shells on an environment that they know only by its Task."""
 
+import pickle
+
 import gymnasium
 import numpy as np
 import pytest
@@ -37,6 +39,17 @@ def test_every_lane_of_a_batch_and_of_a_vecenv_is_the_single_environment_through
             assert np.array_equal(observation, shown[lane])
             ends += end
     assert ends == 6
+
+
+def test_a_pickled_environment_goes_on_and_has_the_same_task(porch):
+    env = gymnasium.make(porch).unwrapped
+    env.reset(seed=1)
+    twin = pickle.loads(pickle.dumps(env))
+    assert twin.task is env.task
+    for action in (1, 0, 1, 1):
+        one, two = env.step(action), twin.step(action)
+        assert np.array_equal(one[0], two[0])
+        assert one[1] == two[1]
 
 
 def test_drawn_sizes_make_room_for_the_largest_world(porch):
