@@ -11,7 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("mei-gym", "gymnasium", "numpy", "numba", "torch", "stable-baselines3", "sb3-contrib", "tensorboard")
+PACKAGES = (
+    "mei-gym", "gymnasium", "numpy", "scipy", "numba", "torch", "stable-baselines3", "sb3-contrib", "tensorboard",
+)  # fmt: skip
 CHECKOUT = Path(__file__).parents[1]
 
 

@@ -39,7 +39,19 @@ FLOORS = [  # left to right; floors of one line know nothing of each other
     },
 ]
 APART = {"measurements"}  # the joint to it is a file: only the commands of the last floor ask it
-HEAVY = {"torch", "numba", "stable_baselines3", "sb3_contrib", "matplotlib", "typer", "rich", "pydantic", "yaml", "PIL"}
+HEAVY = {
+    "torch",
+    "numba",
+    "stable_baselines3",
+    "sb3_contrib",
+    "matplotlib",
+    "typer",
+    "rich",
+    "pydantic",
+    "yaml",
+    "PIL",
+    "scipy",
+}
 
 
 def modules(folder: str) -> list[Path]:

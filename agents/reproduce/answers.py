@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +53,9 @@ def answers(asked: Sequence[Ask], ledger: Path, workers: int, words: str) -> dic
     if not missing:
         return known
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    with Progress(console=Console(stderr=True), transient=True) as shown, ProcessPoolExecutor(workers) as pool:
+    quiet = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
+    fresh = ProcessPoolExecutor(workers, get_context("spawn"), signal.signal, quiet)
+    with Progress(console=Console(stderr=True), transient=True) as shown, fresh as pool:
         bar = shown.add_task(words, total=len(missing))
         futures = {pool.submit(ask.answer): ask for ask in missing}
         try:

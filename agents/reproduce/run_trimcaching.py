@@ -12,8 +12,8 @@ from agents.reports.comparison import markdown_table
 from agents.reports.style import png
 from agents.reproduce import trimcaching as setting
 from agents.reproduce.answers import LEDGERS, answers, code
+from agents.reproduce.earlier import rows as earlier_rows
 from agents.reproduce.pictures import pdf, sweeps_picture, walk_picture
-from agents.reproduce.published import rows as reference
 from agents.reproduce.tables import (
     agreement_markdown,
     agreements,
@@ -60,7 +60,7 @@ def run(topologies: int, out: Path, quick: bool, workers: int) -> list[Path]:
     walk_names = [*(f"{name}, kept" for name in setting.WALKERS), f"{setting.GEN}, placed anew"]
     walk = [(name, estimates(walked[:, :, place])) for place, name in enumerate(walk_names)]
 
-    agreed = agreements(reference(), scores)
+    agreed = agreements(earlier_rows(), scores)
     text = [
         f"Expected hit ratios: means over {topologies} topologies, common to all methods and cells of a setting, with",
         "95 % bootstrap intervals over topologies. Gains are ratios of means.", "",

@@ -6,7 +6,7 @@
                = D_i / C_mm' + min over m' that cover k of D_i / C_m'k  from another, over the wires between
     I1 = 1  if t <= deadline of (k, i)                                  whether a store at m is a hit
 
-All of it recalled (the papers' text was not at hand; reference section 2.3), but: n_m is at least 1, distances at least
+All of it recalled (the papers' text was not at hand), but: n_m is at least 1, distances at least
 1 m, nothing fades, and inference takes no time (chosen). Each user has an order of popularity of its own.
 """
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.reports.comparison import markdown_table
-from agents.reproduce.published import GAIN_BY_ZIPF, TOPOLOGIES, Before
+from agents.reproduce.earlier import GAIN_BY_ZIPF, TOPOLOGIES, Before
 from agents.reproduce.trimcaching import GEN, INDEPENDENT, METHODS, SPEC, Cell, Sweep
 from agents.statistics import Bootstrap, Estimate
 
@@ -89,7 +89,7 @@ def plain(value: float) -> str:
 
 
 class Agreement(NamedTuple):
-    """A cell of the reference beside ours."""
+    """A cell of the earlier simulation beside ours."""
 
     cell: Cell
     method: str
@@ -115,14 +115,14 @@ def agreements(before: Sequence[Before], scores: Scores) -> list[Agreement]:
 
 
 def agreement_markdown(rows: Sequence[Agreement], scores: Scores) -> list[str]:
-    """The comparison with the reference."""
+    """The comparison with the earlier simulation."""
     cells = [
         [f"{row.cell.servers} / {row.cell.models}", f"{row.cell.capacity_gb:g}", row.method, plain(row.before),
          shown(row.here), plain(row.spread), "yes" if row.agrees else f"no, {row.here.value - row.before:+.3f}"]
         for row in rows
     ]  # fmt: skip
-    header = ["servers / models", "GB", "method", "reference", "here [95 %]", "s.d. over topologies", "agrees"]
-    lines = ["### Against the reference's earlier simulation", ""]
+    header = ["servers / models", "GB", "method", "earlier", "here [95 %]", "s.d. over topologies", "agrees"]
+    lines = ["### Against an earlier simulation of the setting, by other code", ""]
     lines += [f"{sum(row.agrees for row in rows)} of {len(rows)} means differ by less than two standard errors of the"]
     lines[-1] += f" difference ({TOPOLOGIES} topologies there; its everything-everywhere is one number a setting)."
     lines += ["", *markdown_table(header, cells), ""]
@@ -138,4 +138,4 @@ def agreement_markdown(rows: Sequence[Agreement], scores: Scores) -> list[str]:
             gains.append(
                 [f"{zipf:g}", f"{100 * before:+.0f} %", f"{100 * here:+.0f} % [{100 * low:+.0f}, {100 * high:+.0f}]"]
             )
-    return [*lines, *markdown_table(["Zipf exponent", "Gen over Independent, reference", "here [95 %]"], gains), ""]
+    return [*lines, *markdown_table(["Zipf exponent", "Gen over Independent, earlier", "here [95 %]"], gains), ""]

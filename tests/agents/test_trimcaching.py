@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.reproduce.published import Before
+from agents.reproduce.earlier import Before
 from agents.reproduce.resnet import RESNETS, layer_weights, tuned_library
 from agents.reproduce.setting import Topology, downlink_bps, drawn_topology, in_time, probabilities, problem_of, walked
 from agents.reproduce.tables import agreements, plain
@@ -28,7 +28,7 @@ SEEDS = range(6)
     ("number", "layers", "millions", "shares"),
     [(0, 41, 11.69, (0.24, 0.96)), (1, 73, 21.80, (0.27, 0.98)), (2, 107, 25.56, (0.35, 0.92))],
 )
-def test_resnets_have_the_published_parameters_and_the_frozen_shares_of_the_reference(number, layers, millions, shares):
+def test_resnets_have_the_published_parameters_and_the_stated_frozen_shares(number, layers, millions, shares):
     weights = layer_weights(RESNETS[number])
     assert len(weights) == layers
     assert sum(weights) / 1e6 == pytest.approx(millions, abs=0.005)
@@ -71,7 +71,7 @@ def test_spec_needs_few_unions_in_the_special_case_and_is_refused_in_the_general
         unions_of(library_params(tuned_library(300, np.random.default_rng(3), general=True)))
 
 
-def test_the_downlink_is_what_the_reference_works_out():
+def test_a_user_at_200_m_downloads_resnet_50_in_half_a_second():
     topology = Topology(
         server_m=np.array([[0.0, 0.0]]), user_m=np.array([[200.0, 0.0]] * 7 + [[276.0, 0.0]]),
         order=np.zeros((8, 1), int), deadline_s=np.ones((8, 1)),

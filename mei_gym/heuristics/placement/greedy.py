@@ -90,7 +90,7 @@ def best_pair(place, gain, missing, free_bytes, per_byte):
 
 @scalar
 def fill(library, worth, per_byte, place, served, gain, missing, free_bytes, holders):
-    """Place until nothing fits that adds something; the four tables are workspace, of the shapes in `entry`."""
+    """Place until nothing fits that adds something; the four tables are workspace, laid in `build`."""
     servers, precisions = place.shape[0], library.precisions
     for server in range(servers):
         for variant in range(library.variants):

@@ -23,6 +23,7 @@ from scipy.sparse import csr_array
 from mei_gym.heuristics.placement import Instance, greedy, hit_ratio
 from mei_gym.oracle.placement.coverage import Coverage, coverage_of
 
+VARIANT, BLOCK = 0, 1  # what a link is of
 TIME_LIMIT_S = 60.0  # chosen
 GAP = 1e-6  # relative, between what is found and the bound, at which the search calls it proven; HiGHS' own is 1e-4
 
@@ -112,9 +113,6 @@ def programme_of(problem: Instance, coverage: Coverage) -> Programme:
     gain = np.concatenate((np.zeros(first_h), coverage.weight))
     entries = (np.concatenate(value), (np.concatenate(row), np.concatenate(column)))
     return Programme(gain, csr_array(entries, shape=(len(limit), len(gain))), np.array(limit), pairs)
-
-
-VARIANT, BLOCK = 0, 1
 
 
 def chains(problem: Instance) -> tuple[list[int], list[tuple[tuple[int, int], int]], np.ndarray]:

@@ -1,8 +1,8 @@
-"""What TrimCaching's setting gave before: an earlier simulation of this project's reference, to compare cell by cell.
+"""What TrimCaching's setting gave before: an earlier simulation by this project, to compare with cell by cell.
 
 The papers' own numbers are not known to us (their text was not at hand). These were computed with the same recalled
-parameters by other code: means over 8 topologies, rounded, with other draws; the reference says that Gen's standard
-deviation over topologies was .03 to .08.
+parameters by other code: means over 8 topologies, rounded, with other draws; Gen's standard deviation over
+topologies was .03 to .08.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ TOPOLOGIES = 8
 
 
 class Before(NamedTuple):
-    """A hit ratio of the reference."""
+    """A hit ratio of then."""
 
     cell: Cell
     method: str
@@ -23,7 +23,7 @@ class Before(NamedTuple):
 
 
 def rows() -> list[Before]:
-    """The table of the reference, special case (layers as blocks, Zipf .8, no fading, no inference time)."""
+    """The earlier table, special case (layers as blocks, Zipf .8, no fading, no inference time)."""
     found = []
     for capacity_gb, gen, alone in (
         (0.25, 0.238, 0.164), (0.5, 0.440, 0.281), (0.75, 0.600, 0.382), (1.0, 0.727, 0.465),
