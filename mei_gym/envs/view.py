@@ -26,9 +26,10 @@ def task_of(id: str) -> Task:
 
 def page(id: str, scenario: str = "default", **overrides: Any) -> str:
     """The page of an id under a scenario, for a terminal of 100 columns."""
-    task = task_of(id)
-    lanes = Lanes(task, task.resolve(scenario, overrides), 1)
-    form = gymnasium.spec(id).kwargs.get("action_form", "joint")
+    task, fixed = task_of(id), dict(gymnasium.spec(id).kwargs)
+    del fixed["task"]
+    form = fixed.pop("action_form", "joint")
+    lanes = Lanes(task, task.resolve(scenario, {**fixed, **overrides}), 1)
     docstring = (import_module(task.module).__doc__ or "").strip()
     space = action_space(lanes.factors, form)
     parts = [

@@ -46,7 +46,7 @@ ROW_FIELDS: tuple[Field, ...] = (
 
 def row_field(row: int, field: Field) -> Field:
     """A field of a row of models."""
-    return field._replace(name=f"model_{row:02d}_{field.name}", meaning=f"row {row}: {field.meaning}")
+    return field._replace(name=f"row_{row:02d}_{field.name}", meaning=f"row {row}: {field.meaning}")
 
 
 FIELDS = SERVER_FIELDS + tuple(row_field(row, field) for row in range(SHOWN) for field in ROW_FIELDS)
