@@ -4,8 +4,8 @@
 
 k is a site: its users ask alike. p is what the servers remember of requests, or, for the policies named `true`, the
 popularity itself, which nobody can know. The deciding server fetches what the plan gives it and it has not, the most
-worth first; where room is needed, a model goes first of which it holds nothing that the plan gives it, the least popular
-one (eviction "chosen"). The algorithms are in `heuristics.placement`.
+worth first; where room is needed, a model goes first of which it holds nothing that the plan gives it, the least
+popular one (eviction "chosen"). The algorithms are in `heuristics.placement`.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def weigh_variants(params, state, lane, true, more_here, more_elsewhere, worth):
 
 @scalar
 def act_on_plan(params, state, lane, mask, more_here, plan):
-    """The feasible fetch of the most worth at the server's own site among those planned; a victim if room is lacking."""
+    """The feasible fetch of the most worth at the server's own site among those planned; a victim for lack of room."""
     server = deciding_server(params, state, lane)
     victims = 1 + params.rows
     best, action = 0.0, 0
