@@ -9,7 +9,8 @@
 A base of L layers is cut into runs of layers where some fine-tune's frozen part ends; a model of the base shares the
 runs below its own, its embedding and its head. At b bits a weight takes the bits that its format stores with its scales
 (`stored_bits`). An adapter stays in 16 bits, so a model's precisions share it. Blocks that the same variants use are
-one block: what a cache or a transmission needs to know is who shares what.
+one block: what a cache or a transmission needs to know is who shares what. A block takes whole bytes, so that sums of
+bytes are exact in whatever order they are made: a store that is as large as what it is to hold holds it.
 
 Source: the library of TrimCaching (arXiv 2405.03990), its models frozen from below; LoRA as served by S-LoRA.
 """
@@ -17,7 +18,7 @@ Source: the library of TrimCaching (arXiv 2405.03990), its models frozen from be
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite
+from math import ceil, isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -158,7 +159,9 @@ def library_of(
     """The library of models given as blocks with bytes, a mapping for each precision; like blocks are joined."""
     if not 1 <= len(models) <= MOST_MODELS:
         raise ValueError(f"The library has {len(models)} models; 1 to {MOST_MODELS} are accepted.")
-    variants = [dict(parts) for each in models.values() for parts in each]
+    variants = [
+        {block: float(ceil(size)) for block, size in parts.items()} for each in models.values() for parts in each
+    ]
     if not deduplicated:
         names = [f"{model}@{each:g}" for model in models for each in bits]
         variants = [{name: sum(parts.values())} for name, parts in zip(names, variants)]

@@ -7,9 +7,10 @@
     deadline      TTFT target + (a - 1) TPOT target;  u = 1 up to it, falling with ln(latency) to 0 at `lateness` of it
 
 Every server that holds the model whole is considered, in every precision that it has, and the cloud: the best worth
-answers; where none is above 0, nobody does. An accelerator runs prompts one after the other, and answers side by side:
-an iteration takes in turn each group of one base and precision, adapters together (S-LoRA). An answer keeps the pace
-that it found: what comes later does not slow it down.
+answers; where none is above 0, nobody does. An accelerator runs prompts one after the other, in the order of their
+requests and as if all were equally long on their way, and answers side by side: an iteration takes in turn each group
+of one base and precision, adapters together (S-LoRA). An answer keeps the pace that it found: what comes later does not
+slow it down.
 
 The ceiling is the most that a request could bring: the server of its own site, idle, with the model loaded. An
 iteration alone is the fastest and one in a large batch takes the least energy for an answer; both at once are more than
@@ -114,7 +115,7 @@ def route(params, state, info, lane, site, model, application, prompt_tokens, an
             if state.running[lane, server] >= params.answers_at_once:
                 continue
             latency_s = reach_s + edge_latency(
-                params, state, lane, server, site, model, precision, prompt_s, further, prompt_bytes, reach_s
+                params, state, lane, server, site, model, precision, prompt_s, further, prompt_bytes
             )
             token_j = token_energy(params, state, lane, server, base, precision)
             brings = most * utility(params, latency_s, deadline_s) - relayed
@@ -143,8 +144,8 @@ def cloud_latency(params, site, base, position, further, prompt_bytes):
 
 
 @scalar
-def edge_latency(params, state, lane, server, site, model, precision, prompt_s, further, prompt_bytes, reach_s):
-    """s from the site on, of an answer from a server that holds the variant; `reach_s` is before it."""
+def edge_latency(params, state, lane, server, site, model, precision, prompt_s, further, prompt_bytes):
+    """s from the site on, of an answer from a server that holds the variant."""
     base, variant = params.model_base[model], model * params.precisions + precision
     relay_s = 0.0
     if server != site:
@@ -154,7 +155,7 @@ def edge_latency(params, state, lane, server, site, model, precision, prompt_s, 
     load_s = 0.0
     if state.loaded_used_s[lane, server, variant] < 0.0:
         load_s = missing_bytes(params, state.loaded_holders, lane, server, variant) / params.load_bytes_per_s
-    wait_s = max(0.0, state.server_free_s[lane, server] - state.request_s[lane] - reach_s - relay_s)
+    wait_s = max(0.0, state.server_free_s[lane, server] - state.request_s[lane])
     pace_s = pace(params, state, lane, server, base * params.precisions + precision)
     return relay_s + wait_s + load_s + prompt_s + further * pace_s
 

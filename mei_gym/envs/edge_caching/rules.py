@@ -226,6 +226,7 @@ def retire_model(params, state, lane, model):
     for server in range(params.servers):
         state.asked[lane, server, model] = 0.0
         state.missed[lane, server, model] = 0.0
+        state.asked_s[lane, server, model] = state.clock_s[lane] - params.memory_s
         for variant in range(model * params.precisions, (model + 1) * params.precisions):
             if state.held_from_s[lane, server, variant] < inf:
                 evict(params, state, lane, server, variant)

@@ -4,19 +4,21 @@
 
 k is a site: its users ask alike. p is what the servers remember of requests, or, for the policies named `true`, the
 popularity itself, which nobody can know. The deciding server fetches what the plan gives it and it has not, the most
-worth first; where room is needed, models go first that the plan does not give it (eviction "chosen"). The algorithms
-are in `heuristics.placement`.
+worth first; where room is needed, a model goes first of which it holds nothing that the plan gives it, the least
+popular one (eviction "chosen"). The algorithms are in `heuristics.placement`.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from math import inf
 from typing import Any, ClassVar
 
 import numpy as np
 from numba import njit
 
 from mei_gym.compiled import OPTIONS, scalar
+from mei_gym.costs.storage import missing_bytes
 from mei_gym.envs.edge_caching.sensing import deciding_server
 from mei_gym.envs.lanes import Lanes
 from mei_gym.heuristics.edge_caching.values import values_of
@@ -138,7 +140,7 @@ def weigh_variants(params, state, lane, true, more_here, more_elsewhere, worth):
 
 @scalar
 def act_on_plan(params, state, lane, mask, more_here, plan):
-    """The feasible fetch of the most worth at the server's own site among those planned; a victim that is not."""
+    """The feasible fetch of the most worth at the server's own site among those planned; a victim for lack of room."""
     server = deciding_server(params, state, lane)
     victims = 1 + params.rows
     best, action = 0.0, 0
@@ -153,14 +155,31 @@ def act_on_plan(params, state, lane, mask, more_here, plan):
                     best, action = worth, choice
     if action == 0:
         return 0
+    variant = fetched_variant(params, state, lane, action // victims)
+    if state.stored_bytes[lane, server] + missing_bytes(params, state.block_holders, lane, server, variant) <= (
+        params.store_limit_bytes
+    ):
+        return action
     for row in range(params.rows - 1, -1, -1):  # the least popular first
-        model = state.shown_model[lane, row]
-        wanted = False
-        for variant in range(model * params.precisions, (model + 1) * params.precisions):
-            wanted = wanted or plan[server, variant]
-        if not wanted and mask[action + 1 + row]:
+        if mask[action + 1 + row] and not keeps_any(params, state, lane, server, state.shown_model[lane, row], plan):
             return action + 1 + row
     return action
+
+
+@scalar
+def fetched_variant(params, state, lane, choice):
+    """The variant that a choice of row and precision fetches."""
+    model = state.shown_model[lane, choice // params.precisions - 1]
+    return model * params.precisions + choice % params.precisions
+
+
+@scalar
+def keeps_any(params, state, lane, server, model, plan):
+    """Whether the server holds the model in a precision that the plan gives it."""
+    for variant in range(model * params.precisions, (model + 1) * params.precisions):
+        if plan[server, variant] and state.held_from_s[lane, server, variant] < inf:
+            return True
+    return False
 
 
 def build(digest: str, params_layout: str, state_layout: str) -> tuple[Any, Any]:
