@@ -208,6 +208,13 @@ def test_a_smaller_epsilon_gives_nothing_away():
     assert hit_ratio(problem, spec(problem, 1e-4)) == pytest.approx(best_of_all(problem), abs=1e-4)
 
 
+def test_rounding_takes_no_more_from_a_model_than_epsilon_of_its_part():
+    names = "abcde"
+    library = written_out({name: 1.0 for name in names}, {name: [name] for name in names})
+    # Equal models that all fit bring 1 / 5 each; a point is .9 / 5, so each keeps one. Coarser points would lose all.
+    assert spec(one_server(library, 5.0, [0.2] * 5), epsilon=0.9).all()
+
+
 def test_requests_that_nobody_makes_are_not_stored_for():
     problem = one_server(trunk(), 100.0, [0.0, 1.0, 0.0])
     for place in ALGORITHMS:
