@@ -12,6 +12,9 @@ SINGLE, BATCH = "mei_gym.registration:single", "mei_gym.registration:batch"
 IDS: dict[str, tuple[int, dict[str, Any]]] = {
     "mei/SplitInference-v0": (1024, {"task": "mei_gym.envs.split_inference"}),
     "mei/SplitInferenceFactored-v0": (1024, {"task": "mei_gym.envs.split_inference", "action_form": "factored"}),
+    "mei/EdgeCaching-v0": (1024, {"task": "mei_gym.envs.edge_caching"}),
+    "mei/EdgeCachingFactored-v0": (1024, {"task": "mei_gym.envs.edge_caching", "action_form": "factored"}),
+    "mei/EdgeCachingEviction-v0": (1024, {"task": "mei_gym.envs.edge_caching", "eviction": "chosen"}),
 }
 
 

@@ -1,7 +1,8 @@
 """Pictures of a scenario's world: the map with its sites, users and SINR; the load of a day; the lengths of requests.
 
 Drawn from the same parameters and rules that the environment runs on: users, arrivals and lengths are those of one
-episode, beside what the scenario's laws say of many.
+episode, beside what the scenario's laws say of many. Of an environment whose world has no sites, no lengths or no
+arrivals, the pictures that are left are drawn.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def draw_world(task: Task, scenario: Any, out: Path, seed: int = 0) -> list[Path
     """Draw a resolved scenario's pictures into a folder, PDF and PNG, with their captions; the paths."""
     lanes = Lanes(task, scenario, 1)
     lanes.reset(np.array([lane_seed(seed)], np.uint64))
-    pictures = [world_map(lanes), lengths(lanes), load(lanes)]
+    pictures = [draw(lanes) for needed, draw in PICTURES if hasattr(lanes.params, needed)]
+    if not pictures:
+        raise ValueError(f"The world of {task.name} has no sites, no lengths and no arrivals to draw.")
     return written(out, [picture._replace(name=f"{scenario.name}-{picture.name}") for picture in pictures])
 
 
@@ -119,7 +122,7 @@ def lengths(lanes: Lanes) -> Picture:
     """How long prompts and answers are, application by application."""
     params, scenario = lanes.params_of(0), lanes.scenario
     drawn, panels = figure(TWO_COLUMNS, 2.6, 2, sharey=True)
-    rows = [*scenario.applications, "background"]
+    rows = [*scenario.applications, "background"][: len(params.prompt_log_tokens)]
     for axes, direction in zip(panels, ("prompt", "answer")):
         tokens = np.exp(getattr(params, f"{direction}_log_tokens"))
         for row, (name, colour) in enumerate(zip(rows, COLOURS)):
@@ -147,27 +150,36 @@ def load(lanes: Lanes) -> Picture:
     day.plot(24.0 * days, base_per_s * shape, color=BLUE, linewidth=1.2)
     day.set(xlabel="hour of the scenario's day", ylabel="requests (1/s)", xlim=(0, 24), xticks=range(0, 25, 6))
     day.set_ylim(0.0, 1.15 * base_per_s * shape.max())
-    times_s = arrival_times(lanes)
+    times_s, requests = arrivals(lanes)
     width_s = max(1.0, ceil(times_s[-1] / 120.0))
     edges = np.arange(0.0, times_s[-1] + width_s, width_s)
-    episode.stairs(np.histogram(times_s, edges)[0] / width_s, edges, color=VERMILLION, linewidth=0.9)
-    episode.axhline(len(times_s) / times_s[-1], color=GREY, linewidth=0.8, linestyle="--")
+    episode.stairs(np.histogram(times_s, edges, weights=requests)[0] / width_s, edges, color=VERMILLION, linewidth=0.9)
+    episode.axhline(requests.sum() / times_s[-1], color=GREY, linewidth=0.8, linestyle="--")
     episode.set(xlabel="time in the episode (s)", ylabel="requests (1/s)", xlim=(0, times_s[-1]), ylim=(0, None))
     for axes in (day, episode):
         tidy(axes, "y")
     caption = (
         f"{scenario.name}: left, the mean rate over a day, which takes {params.arrival_day_s:g} s here; right, the "
-        f"{len(times_s)} requests of one episode, in bins of {width_s:g} s (dashed: their mean; it differs from the "
-        "left, because the rate drifts within minutes). The episode begins at a random time of the day."
+        f"{requests.sum():.0f} requests of one episode, in bins of {width_s:g} s (dashed: their mean; it differs from "
+        "the left, because the rate drifts within minutes). The episode begins at a random time of the day."
     )
     return Picture("load", caption, drawn)
 
 
-def arrival_times(lanes: Lanes) -> np.ndarray:
-    """s [request]: when the requests of an episode come; no policy changes them."""
-    times = [float(lanes.state.clock_s[0])]
+def arrivals(lanes: Lanes) -> tuple[np.ndarray, np.ndarray]:
+    """s and count [step]: when the requests of an episode come, by steps; no policy changes them.
+
+    Where a step is not a request, `info["requests"]` says how many came during it.
+    """
+    counted = lanes.task.info.index("requests") if "requests" in lanes.task.info else None
+    times, counts = [float(lanes.state.clock_s[0])], [1.0 if counted is None else 0.0]
     action = np.zeros(1, np.int64)
     for _ in range(episode_steps(lanes.task) - 1):
         lanes.step(action)
         times.append(float(lanes.state.clock_s[0]))
-    return np.array(times)
+        counts.append(1.0 if counted is None else float(lanes.out.info[0, counted]))
+    return np.array(times), np.array(counts)
+
+
+#: Each picture with a name of params that its world has.
+PICTURES = (("site_x_m", world_map), ("prompt_log_tokens", lengths), ("arrival_day_strength", load))

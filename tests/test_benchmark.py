@@ -12,6 +12,7 @@ from mei_gym.benchmark import (
     machine,
     peer_speed,
     ppo_share,
+    sb3,
     single,
     speed,
     startup,
@@ -55,6 +56,12 @@ def test_a_speed_lies_between_its_slowest_and_its_fastest_window(shell, lanes):
     row = speed(lambda: shell(ID, lanes, 1), lanes, BRIEF)
     assert 0.0 < row["slowest"] <= row["steps_per_s"] <= row["fastest"]
     assert row["resets_per_s"] > 0.0
+
+
+@pytest.mark.parametrize(("shell", "lanes"), [(single, 1), (batch, 8), (sb3, 4)])
+def test_another_environment_is_timed_as_it_is(shell, lanes, porch):
+    pytest.importorskip("stable_baselines3")
+    assert speed(lambda: shell(porch, lanes, 1), lanes, BRIEF)["steps_per_s"] > 0.0
 
 
 def test_the_machine_is_named_with_its_packages():

@@ -50,7 +50,15 @@ def test_the_sinr_of_the_map_is_best_at_a_site_and_falls_with_a_busier_neighbour
 
 
 def test_the_load_shows_the_requests_that_an_episode_has(city):
-    times_s = pictures.arrival_times(city)
-    assert len(times_s) == 1024
+    times_s, requests = pictures.arrivals(city)
+    assert len(times_s) == requests.sum() == 1024
     assert (np.diff(times_s) >= 0.0).all()
     assert 1024 / times_s[-1] == pytest.approx(city.scenario.requests_per_s, rel=0.4)
+
+
+def test_a_world_without_a_network_or_traffic_is_refused_in_a_sentence(porch, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["world", "plot", "default", "--id", porch, "--out", str(tmp_path / "none")])
+    assert stopped.value.code == 2
+    assert "The world of Porch has no sites, no lengths and no arrivals to draw." in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()

@@ -127,7 +127,7 @@ def ratio_model(card: Architecture, bits: int, device: str) -> str:
 
 @scalar
 def prompt_position(params, tokens):
-    """Where a prompt stands among the knots: the knot before it, and the share of the way to the next; may be beyond."""
+    """Where a prompt stands among the knots: the knot before it, and the share of the way to the next; beyond, more."""
     knots = params.prompt_knot_tokens
     place = 0
     while place < knots.shape[0] - 2 and knots[place + 1] < tokens:

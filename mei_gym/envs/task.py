@@ -7,6 +7,7 @@ It allocates arrays, calls the task's compiled entry, and copies rows out.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from math import expm1, log1p
 from typing import Any, NamedTuple
 
@@ -100,3 +101,12 @@ class Task(NamedTuple):
     picture: Callable[[Any, Any, int, dict[str, Any]], np.ndarray]  # one frame, uint8[height, width, 3]
     sentence: Callable[[Any, Any, int, dict[str, Any]], str]  # the same in words
     step_word: str = "step"  # what a step is: "request" where each step decides one
+
+    def __reduce__(self) -> tuple[Callable[[str], Task], tuple[str]]:
+        """A copy or a pickle of a Task is the Task: it is told by its module, since compiled code travels nowhere."""
+        return task_in, (self.module,)
+
+
+def task_in(module: str) -> Task:
+    """The Task of an environment's module."""
+    return import_module(module).TASK

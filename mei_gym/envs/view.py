@@ -26,13 +26,14 @@ def task_of(id: str) -> Task:
 
 def page(id: str, scenario: str = "default", **overrides: Any) -> str:
     """The page of an id under a scenario, for a terminal of 100 columns."""
-    task = task_of(id)
-    lanes = Lanes(task, task.resolve(scenario, overrides), 1)
-    form = gymnasium.spec(id).kwargs.get("action_form", "joint")
+    task, fixed = task_of(id), dict(gymnasium.spec(id).kwargs)
+    del fixed["task"]
+    form = fixed.pop("action_form", "joint")
+    lanes = Lanes(task, task.resolve(scenario, {**fixed, **overrides}), 1)
     docstring = (import_module(task.module).__doc__ or "").strip()
     space = action_space(lanes.factors, form)
     parts = [
-        f"{id}\n{'=' * len(id)}\n\n{docstring}",
+        f"{id}\n{'=' * len(id)}\n\n{narrowed(docstring)}",
         f"Action space: {space}\nObservation space: Box(0, 1, ({len(task.fields)},), float32)",
         observation_table(task.fields),
         info_table(task),
@@ -40,6 +41,28 @@ def page(id: str, scenario: str = "default", **overrides: Any) -> str:
         reasons(task, scenario),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def narrowed(text: str) -> str:
+    """Text for the terminal's width: paragraphs and lists flow anew, a table keeps its lines unless one is too long."""
+    blocks = []
+    for block in text.split("\n\n"):
+        if block.startswith("*"):
+            items = [" ".join(item.split()) for item in f"\n{block}".split("\n* ")[1:]]
+            lines = [line for item in items for line in wrap(f"* {item}", WIDTH, subsequent_indent="  ")]
+        elif any(line.startswith(" ") for line in block.split("\n")):
+            lines = [part for line in block.split("\n") for part in hung(line)]
+        else:
+            lines = wrap(" ".join(block.split("\n")), WIDTH)
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def hung(line: str) -> list[str]:
+    """A line of a table; where it is too long, the rest stands under its last column."""
+    if len(line) <= WIDTH:
+        return [line]
+    return wrap(line, WIDTH, subsequent_indent=" " * min(line.rfind("  ") + 2, WIDTH // 2))
 
 
 def heading(text: str) -> str:

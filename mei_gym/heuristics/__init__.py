@@ -22,12 +22,13 @@ def world(task_or_id: Any, scenario: Any = "default", **overrides: Any) -> World
     """An environment (an id or its Task) under a scenario (a name, a YAML path or a resolved one)."""
     from mei_gym.heuristics.policy import world_of
 
-    action_form = "joint"
+    action_form, fixed = "joint", {}
     if isinstance(task_or_id, str):
         task, action_form = registered(task_or_id)
+        fixed = fixed_values(task_or_id)
     else:
         task = task_or_id
-    resolved = task.resolve(scenario, overrides) if isinstance(scenario, str) else scenario
+    resolved = task.resolve(scenario, {**fixed, **overrides}) if isinstance(scenario, str) else scenario
     return world_of(task, resolved, action_form)
 
 
@@ -43,6 +44,13 @@ def registered(id: str) -> tuple[Any, str]:
         known = [name for name, each in gymnasium.registry.items() if "task" in each.kwargs]
         raise ValueError(f"There is no environment {id!r}; {nearest(id, known)}")
     return import_module(spec.kwargs["task"]).TASK, spec.kwargs.get("action_form", "joint")
+
+
+def fixed_values(id: str) -> dict[str, Any]:
+    """The scenario values that a registered id fixes, such as the eviction of mei/EdgeCachingEviction-v0."""
+    import gymnasium
+
+    return {name: value for name, value in gymnasium.spec(id).kwargs.items() if name not in ("task", "action_form")}
 
 
 def families(task: Any) -> dict[str, type[Policy]]:

@@ -63,8 +63,9 @@ def library_of_part(part: Library) -> LibraryOfModels:
     try:
         if part.models:
             return library_of_blocks(part.blocks, part.models, architecture_of(part.base).name, part.deduplicated)
+        stored_bits = {float(bits): float(stored) for bits, stored in part.stored_bits.items()}
         families = {name: family_of_part(family) for name, family in part.families.items()}
-        return library_of_families(families, dict(part.stored_bits), part.deduplicated)
+        return library_of_families(families, stored_bits, part.deduplicated)
     except ScenarioError:
         raise
     except ValueError as error:

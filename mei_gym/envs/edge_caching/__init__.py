@@ -10,9 +10,9 @@ one model in one precision. The missing blocks travel over the backhaul, from an
 variant answers when all have arrived. Room is made by the scenario's rule (`eviction`): by default the blocks of the
 least demand a byte go; with the id mei/EdgeCachingEviction-v0 the action names a model that goes first.
 
-Between two decisions users ask. Every server that holds the model whole is considered, in each precision, and the cloud;
-who brings most answers. A deadline binds the whole answer: air, wires, the wait for other prompts, loading weights that
-the accelerator lacks, prefill and every token, by the measured cost model.
+Between two decisions users ask. Every server that holds the model whole is considered, in each precision, and the
+cloud; who brings most answers. A deadline binds the whole answer: air, wires, the wait for other prompts, loading
+weights that the accelerator lacks, prefill and every token, by the measured cost model.
 
 Action: Discrete((R + 1) P), action = P * choice + precision. Choice 0: fetch nothing; 1 + r: the model of row r of the
 observation. Precision 0 is the most bits (16), then 8 and 4. R is 24, or the library's models where they are fewer.

@@ -18,11 +18,17 @@ from mei_gym.network.backhaul import FROM_CLOUD
 
 
 @scalar
+def fits(params, variant):
+    """Whether a server could ever hold a variant and run it."""
+    return params.variant_bytes[variant] <= min(params.store_limit_bytes, params.accelerator_limit_bytes)
+
+
+@scalar
 def may_fetch(params, state, lane, server, variant):
     """Whether a variant can be fetched: not held, small enough, and the cloud's pipe not promised beyond an epoch."""
     if state.held_from_s[lane, server, variant] < inf:
         return False
-    if params.variant_bytes[variant] > min(params.store_limit_bytes, params.accelerator_limit_bytes):
+    if not fits(params, variant):
         return False
     return state.pipe_free_s[lane, FROM_CLOUD] - state.clock_s[lane] <= params.epoch_s
 

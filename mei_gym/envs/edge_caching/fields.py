@@ -32,7 +32,13 @@ ROW_FIELDS: tuple[Field, ...] = (
     logarithmic("unasked_s", "s", 1, 10_000, "since the model was last asked for at the site"),
     linear("bits_here", "bits", 0, 16, "most bits of the model in the store, on its way or there; 0: none"),
     linear("bits_elsewhere", "bits", 0, 16, "most bits of the model in other servers' stores; 0: none"),
-    logarithmic("missing_bytes_0", "bytes", 1e6, 1e11, "that the store lacks of the model in the most bits"),
+    logarithmic(
+        "missing_bytes_0",
+        "bytes",
+        1e6,
+        1e11,
+        "that the store lacks of the model in the most bits; the end of the range: it never fits",
+    ),
     logarithmic("missing_bytes_1", "bytes", 1e6, 1e11, "in the next precision; 0 where there is none"),
     logarithmic("missing_bytes_2", "bytes", 1e6, 1e11, "in the one after"),
 )
@@ -40,7 +46,7 @@ ROW_FIELDS: tuple[Field, ...] = (
 
 def row_field(row: int, field: Field) -> Field:
     """A field of a row of models."""
-    return field._replace(name=f"model_{row:02d}_{field.name}", meaning=f"row {row}: {field.meaning}")
+    return field._replace(name=f"row_{row:02d}_{field.name}", meaning=f"row {row}: {field.meaning}")
 
 
 FIELDS = SERVER_FIELDS + tuple(row_field(row, field) for row in range(SHOWN) for field in ROW_FIELDS)

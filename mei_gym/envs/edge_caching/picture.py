@@ -27,15 +27,20 @@ def sentence(params: Any, state: Any, lane: int, info: dict[str, float]) -> str:
         size = (info["fetched_cloud_bytes"] + info["fetched_edge_bytes"]) / 1e9
         decision = f"model {info['fetch_model']:.0f} fetched at {info['fetch_bits']:.0f} bits ({size:.2f} GB)"
         if info["evicted"]:
-            decision += f", {info['evicted']:.0f} variants made room"
+            decision += f", {counted(info['evicted'], 'variant')} made room"
     if info["corrected"]:
         decision += " (the action was infeasible)"
     parts = ", ".join(f"{name.removeprefix('reward_')} {info[name]:+.2f}" for name in REWARD_PARTS)
     return (
-        f"{info['time_s']:7.1f} s  {decision}. {info['requests']:.0f} requests: {info['local']:.0f} answered at their"
-        f" site, {info['relayed']:.0f} elsewhere, {info['cloud']:.0f} by the cloud, {info['lost']:.0f} by nobody."
+        f"{info['time_s']:7.1f} s  {decision}. {counted(info['requests'], 'request')}: {info['local']:.0f} answered at"
+        f" their site, {info['relayed']:.0f} elsewhere, {info['cloud']:.0f} by the cloud, {info['lost']:.0f} by nobody."
         f" Reward: {parts}. Server {info['server']:.0f} decides next."
     )
+
+
+def counted(number: float, noun: str) -> str:
+    """ "1 variant", "2 variants"."""
+    return f"{number:.0f} {noun}" + ("" if round(number) == 1 else "s")
 
 
 def picture(params: Any, state: Any, lane: int, info: dict[str, float]) -> np.ndarray:
@@ -47,6 +52,7 @@ def picture(params: Any, state: Any, lane: int, info: dict[str, float]) -> np.nd
     servers = int(params.servers)
     there = f"{servers} servers" if servers <= COLUMNS else f"{COLUMNS} of {servers} servers"
     draw.text((16, 10), f"t = {info['time_s']:.0f} s   what {there} hold, by base; paler: fewer bits", INK)
+    draw_legend(draw, int(params.quality_loss.shape[0]))
     width = (WIDTH - 32) / min(servers, COLUMNS)
     for server in range(min(servers, COLUMNS)):
         draw_store(draw, params, state, lane, server, 16 + server * width, width - 8)
@@ -59,6 +65,14 @@ def picture(params: Any, state: Any, lane: int, info: dict[str, float]) -> np.nd
     draw.line((16, 294, WIDTH - 16, 294), PALE, 2)
     draw_step(draw, info)
     return np.asarray(image, np.uint8)
+
+
+def draw_legend(draw: Any, bases: int) -> None:
+    """The colours of the bases, by number."""
+    for base in range(min(bases, len(BASES))):
+        left = WIDTH - 16 - 56 * (min(bases, len(BASES)) - base)
+        draw.rectangle((left, 32, left + 9, 41), BASES[base])
+        draw.text((left + 13, 30), f"base {base}", INK)
 
 
 def draw_store(draw: Any, params: Any, state: Any, lane: int, server: int, left: float, width: float) -> None:
@@ -107,11 +121,13 @@ def draw_step(draw: Any, info: dict[str, float]) -> None:
         text = f"fetched model {info['fetch_model']:.0f} at {info['fetch_bits']:.0f} bits: {size:.2f} GB"
         draw.text((16, 304), text, INK)
         draw.text(
-            (16, 320), f"{info['evicted']:.0f} variants made room; all is there in {info['landing_s']:.1f} s", INK
+            (16, 320),
+            f"{counted(info['evicted'], 'variant')} made room; all is there in {info['landing_s']:.1f} s",
+            INK,
         )
     else:
         draw.text((16, 304), "fetched nothing" + (" (infeasible)" if info["corrected"] else ""), FAINT)
-    draw.text((16, 344), f"{info['requests']:.0f} requests", INK)
+    draw.text((16, 344), counted(info["requests"], "request"), INK)
     rows = (("at their site", "local", GOOD), ("elsewhere", "relayed", BASES[0]), ("cloud", "cloud", BASES[1]))
     for place, (name, key, color) in enumerate((*rows, ("nobody", "lost", BAD))):
         left, top = 16 + place * 84, 362

@@ -6,11 +6,13 @@ whatever the library calls its models.
 
 from __future__ import annotations
 
+from math import inf
+
 from mei_gym.compiled import scalar
 from mei_gym.costs.storage import missing_bytes
 from mei_gym.envs.edge_caching import fields as at
 from mei_gym.envs.edge_caching.eviction import CHOSEN
-from mei_gym.envs.edge_caching.fetching import may_fetch
+from mei_gym.envs.edge_caching.fetching import fits, may_fetch
 from mei_gym.envs.edge_caching.routing import retire_answers
 from mei_gym.envs.task import shown
 from mei_gym.network.backhaul import FROM_CLOUD
@@ -108,7 +110,8 @@ def sense_row(params, state, lane, server, row):
     sensed[first + at.BITS_ELSEWHERE] = elsewhere
     for precision in range(params.precisions):
         variant = model * params.precisions + precision
-        sensed[first + at.MISSING + precision] = missing_bytes(params, state.block_holders, lane, server, variant)
+        lacking = missing_bytes(params, state.block_holders, lane, server, variant)
+        sensed[first + at.MISSING + precision] = lacking if fits(params, variant) else inf
 
 
 @scalar
