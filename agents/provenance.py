@@ -24,7 +24,7 @@ def provenance() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": [
-            Path(sys.argv[0]).stem,
+            program_name(Path(sys.argv[0])),
             *(Path(word).name if word.startswith("/") else word for word in sys.argv[1:]),
         ],
         "git": git_revision(),
@@ -38,6 +38,11 @@ def provenance() -> dict[str, Any]:
             "device": "cpu",
         },
     }
+
+
+def program_name(path: Path) -> str:
+    """The name of a script; of a folder that is run, the folder's."""
+    return path.parent.name if path.stem == "__main__" else path.stem
 
 
 def installed(package: str) -> str | None:

@@ -42,6 +42,12 @@ def code() -> str:
     return question(text_digest(), *(path.read_text("utf-8") for path in sorted(files)))
 
 
+def silence() -> None:
+    """Begin a worker: Ctrl-C is for the process that asks, and what HiGHS prints is for nobody."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def answers(asked: Sequence[Ask], ledger: Path, workers: int, words: str) -> dict[Ask, list[float]]:
     """The answers, those of the ledger at once; a bar on the error output shows the others come."""
     from rich.console import Console
@@ -53,8 +59,7 @@ def answers(asked: Sequence[Ask], ledger: Path, workers: int, words: str) -> dic
     if not missing:
         return known
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    quiet = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
-    fresh = ProcessPoolExecutor(workers, get_context("spawn"), signal.signal, quiet)
+    fresh = ProcessPoolExecutor(workers, get_context("spawn"), silence)
     with Progress(console=Console(stderr=True), transient=True) as shown, fresh as pool:
         bar = shown.add_task(words, total=len(missing))
         futures = {pool.submit(ask.answer): ask for ask in missing}

@@ -52,6 +52,7 @@ def sweeps_picture(sweeps: Sequence[Sweep], lines: Sequence[Line], claim: bool =
             axes.axhline(CLAIM, color=BLACK, linewidth=0.7, linestyle=":")
         axes.set_title(sweep.title)
         axes.set_xlabel(sweep.axis)
+        axes.set_xticks(sweep.values, [f"{value:g}" for value in sweep.values])
         axes.set_ylim(0.0, 1.0)
         tidy(axes, "y")
     panels[0].set_ylabel("expected hit ratio")
@@ -74,7 +75,7 @@ def walk_picture(minutes: Sequence[float], rows: Sequence[tuple[str, np.ndarray]
     axes.set_ylabel("expected hit ratio")
     axes.set_ylim(0.0, 1.0)
     tidy(axes, "y")
-    drawn.legend(loc="outside right center", fontsize=8, frameon=False)
+    drawn.legend(loc="outside right center", fontsize=8, frameon=False, handlelength=3.0)
     return drawn
 
 

@@ -22,7 +22,7 @@ from agents.storage import write, write_json
 
 OWN_SHARES = (0.0, claims.adapter_share(), 0.25, 0.5)  # of the bytes: none, an adapter's, a quarter, half a model
 HIT_CELLS = ((12, 0.4), (12, 0.3), (6, 0.4))  # servers and GB
-GROUPS, TOPOLOGIES = 400, 20
+GROUPS, TOPOLOGIES = 400, 40
 TITLES = {
     STORAGE: "5 to 10 times the storage efficiency",
     BYTES: "4 to 8 times fewer bytes by quantised transmission",

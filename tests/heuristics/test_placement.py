@@ -121,6 +121,21 @@ def test_frozen_depths_of_a_base_are_a_chain_of_unions():
     assert unions.option_bytes.tolist() == [2.0, 4.0, 1.0, 4.0]
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_spec_is_right_where_a_family_branches(seed):
+    """Two rounds of tuning: the base, two models tuned from it, and two tuned from each of these."""
+    generator = np.random.default_rng(seed)
+    blocks = {name: float(generator.integers(1, 6)) for name in ("base", "x", "y", "a", "b", "c", "d", "e")}
+    models = {"a": ["base", "x", "a"], "b": ["base", "x", "b"], "c": ["base", "y", "c"], "d": ["base", "y", "d"],
+              "e": ["base", "e"]}  # fmt: skip
+    library = written_out(blocks, models)
+    assert len(unions_of(library).union_bytes) == 5  # none, base, with x, with y, with both
+    problem = one_server(library, generator.uniform(0.3, 0.9) * sum(blocks.values()), generator.random(5))
+    placed = spec(problem, epsilon=0.001)
+    assert fits(problem, placed)
+    assert hit_ratio(problem, placed) >= 0.999 * best_of_all(problem)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_algorithm_passes_the_best_of_all_placements_and_spec_keeps_its_promise(seed):
     problem = drawn_problem(seed, servers=1 + seed % 2, models=2 + (seed % 2 == 0), layers=4, frozen_from=1)
@@ -206,6 +221,13 @@ def test_a_smaller_epsilon_gives_nothing_away():
     problem = drawn_problem(5, servers=1, families=3, models=5)
     assert hit_ratio(problem, spec(problem, 0.001)) >= hit_ratio(problem, spec(problem, 0.9)) - 1e-12
     assert hit_ratio(problem, spec(problem, 1e-4)) == pytest.approx(best_of_all(problem), abs=1e-4)
+
+
+def test_rounding_takes_no_more_from_a_model_than_epsilon_of_its_part():
+    names = "abcde"
+    library = written_out({name: 1.0 for name in names}, {name: [name] for name in names})
+    # Equal models that all fit bring 1 / 5 each; a point is .9 / 5, so each keeps one. Coarser points would lose all.
+    assert spec(one_server(library, 5.0, [0.2] * 5), epsilon=0.9).all()
 
 
 def test_requests_that_nobody_makes_are_not_stored_for():
