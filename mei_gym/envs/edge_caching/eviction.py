@@ -8,7 +8,8 @@
                     Cao and Irani 1997, Cherkasova 1998)
     chosen          the models of the action's row first, then as `value`
 
-Nothing that the incoming variant shares is a victim of `value`. Bytes are those of blocks that nobody else uses.
+The incoming variant's blocks are in the store before anything leaves: what it shares with those that leave stays, and
+is no victim of `value`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from math import inf
 
 from mei_gym.compiled import scalar
-from mei_gym.costs.storage import hold, missing_bytes, release
+from mei_gym.costs.storage import hold, release
 
 VALUE, LRU, LFU, GREEDY_DUAL, CHOSEN = 0, 1, 2, 3, 4
 #: As a scenario file calls them.
@@ -27,12 +28,9 @@ GIGABYTE = 1e9  # bytes that a use is set against in greedy_dual, so that number
 
 @scalar
 def make_room(params, state, lane, server, variant):
-    """A count: variants that left until the incoming one fits; the entrance has refused what never could."""
+    """A count: variants that left until the incoming one fits, whose blocks are held; what never could is refused."""
     evicted = 0
-    while (
-        state.stored_bytes[lane, server] + missing_bytes(params, state.block_holders, lane, server, variant)
-        > params.store_limit_bytes
-    ):
+    while state.stored_bytes[lane, server] > params.store_limit_bytes:
         if params.eviction == VALUE or params.eviction == CHOSEN:
             evicted += evict_block(params, state, lane, server, variant)
         else:
@@ -68,17 +66,15 @@ def load(params, state, lane, server, variant, now_s):
     if state.loaded_used_s[lane, server, variant] >= 0.0:
         state.loaded_used_s[lane, server, variant] = now_s
         return 0.0
-    while True:
-        lacking = missing_bytes(params, state.loaded_holders, lane, server, variant)
-        if state.loaded_bytes[lane, server] + lacking <= params.accelerator_limit_bytes:
-            break
+    lacking = hold(params, state.loaded_holders, lane, server, variant)  # first: what it shares with others stays
+    state.loaded_bytes[lane, server] += lacking
+    while state.loaded_bytes[lane, server] > params.accelerator_limit_bytes:
         oldest, oldest_s = -1, inf
         for other in range(params.variants):
             used_s = state.loaded_used_s[lane, server, other]
             if 0.0 <= used_s < oldest_s:
                 oldest, oldest_s = other, used_s
         unload(params, state, lane, server, oldest)
-    state.loaded_bytes[lane, server] += hold(params, state.loaded_holders, lane, server, variant)
     state.loaded_used_s[lane, server, variant] = now_s
     return lacking / params.load_bytes_per_s
 

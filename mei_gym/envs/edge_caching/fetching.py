@@ -1,4 +1,4 @@
-"""Fetching a variant: room is made, its missing blocks are booked on the wires, and it serves when all have arrived.
+"""Fetching a variant: its missing blocks are booked on the wires, room is made, and it serves when all have arrived.
 
 A block comes from another server that has it whole, over the pipe that is free the soonest, else from the cloud. A pipe
 carries one block after the other, in the order of the decisions: what is fetched later waits. Prompts and answers that
@@ -35,14 +35,8 @@ def may_fetch(params, state, lane, server, variant):
 
 @scalar
 def fetch(params, state, info, lane, server, variant, victim_model):
-    """Make room, book the wires, and pay for the bytes."""
+    """Book the wires, make room, and pay for the bytes."""
     row, now_s = info[lane], state.clock_s[lane]
-    if params.eviction == CHOSEN and victim_model >= 0:
-        for victim in range(victim_model * params.precisions, (victim_model + 1) * params.precisions):
-            if state.held_from_s[lane, server, victim] < inf:
-                evict(params, state, lane, server, victim)
-                row[at.I_EVICTED] += 1.0
-    row[at.I_EVICTED] += make_room(params, state, lane, server, variant)
     whole_s = now_s
     for use in range(params.variant_first_block[variant], params.variant_first_block[variant + 1]):
         block = params.variant_block[use]
@@ -50,6 +44,12 @@ def fetch(params, state, info, lane, server, variant, victim_model):
             book_block(params, state, info, lane, server, block)
         whole_s = max(whole_s, state.block_from_s[lane, server, block])
     state.stored_bytes[lane, server] += hold(params, state.block_holders, lane, server, variant)
+    if params.eviction == CHOSEN and victim_model >= 0:
+        for victim in range(victim_model * params.precisions, (victim_model + 1) * params.precisions):
+            if state.held_from_s[lane, server, victim] < inf:
+                evict(params, state, lane, server, victim)
+                row[at.I_EVICTED] += 1.0
+    row[at.I_EVICTED] += make_room(params, state, lane, server, variant)
     state.held_from_s[lane, server, variant] = whole_s
     state.held[lane, server] += 1
     model, bits = variant // params.precisions, params.library_bits[variant % params.precisions]
