@@ -15,6 +15,8 @@ IDS: dict[str, tuple[int, dict[str, Any]]] = {
     "mei/EdgeCaching-v0": (1024, {"task": "mei_gym.envs.edge_caching"}),
     "mei/EdgeCachingFactored-v0": (1024, {"task": "mei_gym.envs.edge_caching", "action_form": "factored"}),
     "mei/EdgeCachingEviction-v0": (1024, {"task": "mei_gym.envs.edge_caching", "eviction": "chosen"}),
+    "mei/ModelDelivery-v0": (1024, {"task": "mei_gym.envs.model_delivery"}),
+    "mei/ModelDeliveryFactored-v0": (1024, {"task": "mei_gym.envs.model_delivery", "action_form": "factored"}),
 }
 
 

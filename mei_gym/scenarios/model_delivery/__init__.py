@@ -1,0 +1,123 @@
+"""What a ModelDelivery world is: the values that a scenario fixes, their ranges and their reasons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from mei_gym.scenarios.library import Library
+from mei_gym.scenarios.parts import Arrivals, Network, Number
+from mei_gym.scenarios.resolve import names as scenario_names
+from mei_gym.scenarios.resolve import resolve as resolve_in
+from mei_gym.scenarios.schema import NotNegative, Part, Positive, Share, Spread, WorldScenario
+
+FOLDER = Path(__file__).parent
+
+
+class Application(Part):
+    """An application: who asks for models, how soon they are needed, and what a delivery is worth."""
+
+    share: Share = Field(description="of the users")
+    classes: dict[str, Share] = Field(description="shares of the device classes among its users", min_length=1)
+    deadline_low: Positive = Field(description="least deadline, in times of the model's download by TS 22.261")
+    deadline_high: Positive = Field(description="greatest deadline, likewise; uniform between them")
+    worth: Positive = Field(1.0, description="of a model delivered in time, as it is with the most bits")
+    quality_weight: NotNegative = Field(description="share of the worth that a perplexity twice as high would cost")
+    late_weight: NotNegative = Field(description="cost of a request that was not served in time")
+
+    @model_validator(mode="after")
+    def _low_is_low(self) -> Application:
+        if self.deadline_low > self.deadline_high:
+            raise ValueError(f"deadline_low is {self.deadline_low:g}; at most deadline_high is accepted")
+        return self
+
+
+class DeviceClass(Part):
+    """A class of devices: a device card, what it computes with, and how its owner moves."""
+
+    card: str = Field(description="device card (mei-gym profiles)")
+    least_bits: float = Field(ge=1, le=32, description="fewest bits of weights that it computes with")
+    speed_mps: NotNegative = Field(description="m/s, mean speed of its users")
+    mobility: str = Field("gauss_markov", description="how they move (network.movement)")
+
+
+class Popularity(Part):
+    """Which models are asked for (workload.popularity)."""
+
+    law: str = Field("zipf", description="a law by name")
+    shares: list[NotNegative] = Field(default_factory=list, description="of the models, in place of a law")
+    drift_sd: NotNegative = Field(0.0, description="standard deviation of the logarithm of a model's favour")
+    drift_tau_s: Positive = Field(description="s, correlation time of that favour")
+    newcomers_per_s: NotNegative = Field(0.0, description="1/s, models that take the place of the least popular")
+    look_s: Positive = Field(description="s, after which popularities are brought up to date")
+
+
+class Station(Part):
+    """The base station's power: P = asleep, or awake + slope x radiated (EARTH's linear model)."""
+
+    power_slope: NotNegative = Field(description="W drawn for each W radiated")
+    awake_w: NotNegative = Field(description="W more than asleep, while it sends")
+
+
+class ModelDeliveryScenario(WorldScenario):
+    """A whole world, frozen."""
+
+    library: Library
+    network: Network = Field(default_factory=lambda: Network.model_validate({}))
+    cell: dict[str, Number | str] = Field(default_factory=dict, description="values of network.cell.CellParams")
+    station: Station
+    users: int = Field(ge=1, le=4096, description="users of the cell")
+    requests: int = Field(ge=1, le=100_000, description="of an episode")
+    requests_per_s: Positive = Field(description="1/s, of all users together, mean over a day")
+    requests_at_once: int = Field(ge=1, le=256, description="requests that may be pending; beyond it one is refused")
+    arrivals: Arrivals = Field(default_factory=lambda: Arrivals.model_validate({}))
+    day_s: Positive = Field(description="s, how long the day's swell takes; shorter than a day: compressed")
+    day_strength: Share = Field(description="0: no swell; 1: as at ServeGen m-small")
+    activity_spread: Spread = Field(description="standard deviation of the logarithm of users' activity")
+    popularity: Popularity
+    applications: dict[str, Application] = Field(min_length=1, max_length=8)
+    device_classes: dict[str, DeviceClass] = Field(min_length=1, max_length=8)
+    look_s: Positive = Field(description="s between two reports of where pending users are and what they receive")
+    wait_s: Positive = Field(description="s that waiting takes at most")
+    rate_memory_s: Positive = Field(description="s that a request counts in the rates that are shown")
+    energy_weight: NotNegative = Field(description="cost of the energy allowance")
+    energy_allowance_j: Positive = Field(description="J that the energy is measured by")
+    air_weight: NotNegative = Field(description="cost of the air allowance")
+    air_allowance_s: Positive = Field(description="s of a cell's whole downlink that the air is measured by")
+
+    @model_validator(mode="after")
+    def _sizes_are_fixed(self) -> ModelDeliveryScenario:
+        for name in ("requests_at_once", "requests"):
+            if name in self.drawn:
+                raise ValueError(f"{name} is the same in every episode and cannot be drawn; give one value")
+        return self
+
+    @model_validator(mode="after")
+    def _shares_fit_together(self) -> ModelDeliveryScenario:
+        drawn = any(name.endswith(".share") or ".classes." in name for name in self.drawn)  # of their sum then
+        total = sum(each.share for each in self.applications.values())
+        if total <= 0.0 or (abs(total - 1.0) > 1e-6 and not drawn):
+            raise ValueError(f"the applications' shares add up to {total:g}; 1 is needed")
+        for name, application in self.applications.items():
+            unknown = [each for each in application.classes if each not in self.device_classes]
+            if unknown:
+                known = ", ".join(self.device_classes)
+                raise ValueError(
+                    f"application {name} runs on {unknown[0]!r}, which is no device class; known are {known}"
+                )
+            inner = sum(application.classes.values())
+            if inner <= 0.0 or (abs(inner - 1.0) > 1e-6 and not drawn):
+                raise ValueError(f"the device shares of application {name} add up to {inner:g}; 1 is needed")
+        return self
+
+
+def resolve(name: str, overrides: dict[str, Any]) -> ModelDeliveryScenario:
+    """The scenario of a name or YAML path, with overrides."""
+    return resolve_in(FOLDER, ModelDeliveryScenario, name, overrides)
+
+
+def names() -> list[str]:
+    """The scenarios that ship with the package."""
+    return scenario_names(FOLDER)
