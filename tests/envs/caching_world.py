@@ -97,6 +97,7 @@ class World:
         self.numbers[:] = 0.0
         self.state.request_s[0] = at_s
         plain(routing.route)(self.params, self.state, self.numbers, 0, site, model, 0, prompt, answer, reach_s)
+        self.state.request_s[0] = inf
         return self.info
 
     def step(self, action: int) -> float:
