@@ -13,6 +13,7 @@ import pytest
 import mei_gym  # noqa: F401 (registers the ids)
 
 IDS = sorted(id for id in gymnasium.registry if id.startswith("mei/"))
+RULES = ["mei/SplitInference-v0", "mei/EdgeCaching-v0", "mei/EdgeCachingEviction-v0"]  # each with rules of its own
 STEPS = 60
 
 PLAIN_RUN = """
@@ -27,8 +28,10 @@ rows = [env.reset(seed=5)[0]]
 rewards = []
 for _ in range(25):
     action = rng.integers(0, env.action_space.n)
+    if rng.random() < 0.5:
+        action = rng.choice(np.flatnonzero(env.unwrapped.action_masks()))
     observation, reward, _, _, info = env.step(action)
-    rows.append(observation); rewards.append([reward, info["time_s"], info["ttft_s"], info["device_energy_j"]])
+    rows.append(observation); rewards.append([reward, *(value for value in info.values() if isinstance(value, float))])
 np.savez(sys.argv[2], observations=np.array(rows), rewards=np.array(rewards))
 """
 
@@ -84,12 +87,13 @@ def test_any_number_of_threads_gives_the_same_result():
         assert np.array_equal(reward_one, reward_two)
 
 
-def test_compiled_rules_equal_plain_python(tmp_path):
+@pytest.mark.parametrize("id", RULES)
+def test_compiled_rules_equal_plain_python(tmp_path, id):
     files = []
     for disabled in ("0", "1"):
         file = tmp_path / f"{disabled}.npz"
         environment = {**os.environ, "NUMBA_DISABLE_JIT": disabled, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-c", PLAIN_RUN, "mei/SplitInference-v0", str(file)]
+        command = [sys.executable, "-c", PLAIN_RUN, id, str(file)]
         subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
         files.append(np.load(file))
     compiled, plain = files
@@ -97,9 +101,10 @@ def test_compiled_rules_equal_plain_python(tmp_path):
     assert np.allclose(compiled["rewards"], plain["rewards"], rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("id", RULES)
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
-def test_a_copy_made_in_mid_episode_goes_on_like_the_original(clone):
-    env = gymnasium.make("mei/SplitInference-v0").unwrapped
+def test_a_copy_made_in_mid_episode_goes_on_like_the_original(clone, id):
+    env = gymnasium.make(id).unwrapped
     env.reset(seed=4)
     for action in draw_actions(env.action_space, 20, 0):
         env.step(action)
@@ -120,8 +125,9 @@ def test_every_policy_on_a_seed_meets_the_same_requests():
     assert met[0] == met[1]
 
 
-def test_the_same_seed_gives_the_same_episode_in_the_same_and_in_a_fresh_environment():
-    env, fresh = gymnasium.make("mei/SplitInference-v0"), gymnasium.make("mei/SplitInference-v0")
+@pytest.mark.parametrize("id", RULES)
+def test_the_same_seed_gives_the_same_episode_in_the_same_and_in_a_fresh_environment(id):
+    env, fresh = gymnasium.make(id), gymnasium.make(id)
     first = env.reset(seed=21)[0]
     env.step(5)
     second = env.reset()[0]

@@ -173,6 +173,29 @@ def test_factored_masks_have_a_row_a_lane_and_are_never_all_false_in_a_part():
         assert masks[:, 33:].any(1).all()
 
 
+@pytest.mark.parametrize(("kwargs", "parts"), [({}, (25, 3)), ({"eviction": "chosen"}, (25, 3, 25))])
+def test_an_action_of_edge_caching_has_a_part_for_the_model_the_bits_and_the_victim(kwargs, parts):
+    joint = batch("mei/EdgeCaching-v0", **kwargs)
+    split = batch("mei/EdgeCachingFactored-v0", **kwargs)
+    assert split.single_action_space == gymnasium.spaces.MultiDiscrete(parts)
+    assert joint.single_action_space == gymnasium.spaces.Discrete(np.prod(parts))
+    for env in (joint, split):
+        env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    for _ in range(2 * LIMIT):
+        action = rng.integers(0, parts, (LANES, len(parts)))
+        one = joint.step(np.ravel_multi_index(tuple(action.T), parts))
+        two = split.step(action)
+        assert np.array_equal(one[0], two[0])
+        assert np.array_equal(one[1], two[1])
+        tables = joint.unwrapped.action_masks().reshape(LANES, *parts)
+        masks = np.split(split.unwrapped.action_masks(), np.cumsum(parts)[:-1], axis=1)
+        for part, mask in enumerate(masks):
+            others = tuple(axis + 1 for axis in range(len(parts)) if axis != part)
+            assert np.array_equal(mask, tables.any(axis=others))
+            assert mask.any(axis=1).all()
+
+
 @pytest.mark.parametrize(("name", "value"), [("num_envs", 0), ("threads", 0)])
 def test_a_number_of_lanes_or_threads_below_one_is_refused(name, value):
     from mei_gym.registration import batch as make

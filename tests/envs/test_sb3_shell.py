@@ -28,7 +28,7 @@ def random_actions(env, seed: int) -> np.ndarray:
     return rng.integers(0, env.action_space.nvec, (LANES, len(env.action_space.nvec)))
 
 
-@pytest.mark.parametrize("id", [ID, FACTORED])
+@pytest.mark.parametrize("id", [ID, FACTORED, "mei/EdgeCaching-v0", "mei/EdgeCachingEviction-v0"])
 def test_it_does_what_sb3s_own_vecenv_does_over_single_environments(id):
     ours = lanes(id, every_step=True)
     theirs = DummyVecEnv([lambda: Monitor(gymnasium.make(id, max_episode_steps=LIMIT)) for _ in range(LANES)])

@@ -20,6 +20,7 @@ from mei_gym.envs.view import page
 
 IDS = ids()
 WORLDS = [(id, scenario) for id in IDS for scenario in scenarios(id)]
+TASKS = sorted({task_of(id) for id in IDS})
 DISCRETE = "mei/SplitInference-v0"
 FACTORED = "mei/SplitInferenceFactored-v0"
 
@@ -66,13 +67,15 @@ def test_the_page_names_each_field_each_number_of_info_and_each_scenario_value(i
     assert max(len(line) for line in text.splitlines()) <= 130
 
 
-def test_the_docstring_counts_the_numbers_of_the_observation_right():
-    module = importlib.import_module(task_of(DISCRETE))
+@pytest.mark.parametrize("task", TASKS)
+def test_the_docstring_counts_the_numbers_of_the_observation_right(task):
+    module = importlib.import_module(task)
     assert f"Observation: {len(module.TASK.fields)} numbers" in module.__doc__
 
 
-def test_every_field_turns_back_into_the_quantity_that_it_shows():
-    fields = importlib.import_module(task_of(DISCRETE)).TASK.fields
+@pytest.mark.parametrize("task", TASKS)
+def test_every_field_turns_back_into_the_quantity_that_it_shows(task):
+    fields = importlib.import_module(task).TASK.fields
     scale = scale_of(fields)
     for place, field in enumerate(fields):
         for share in (0.0, 0.1, 0.5, 1.0):
@@ -114,7 +117,7 @@ def test_reward_and_ends_have_the_types_that_clients_ask_for(id):
     assert ends == [False, False, True]
 
 
-def test_an_episode_is_cut_after_1024_requests():
+def test_an_episode_is_cut_after_1024_steps():
     assert all(gymnasium.spec(id).max_episode_steps == 1024 for id in IDS)
 
 
@@ -285,9 +288,10 @@ def test_an_environment_can_be_rebuilt_from_its_specs_json_and_by_module_and_id(
     assert np.array_equal(by_module.reset(seed=5)[0], first)
 
 
-def test_an_episode_does_not_depend_on_the_process_or_on_its_hash_seed():
+@pytest.mark.parametrize("id", [DISCRETE, "mei/EdgeCaching-v0"])
+def test_an_episode_does_not_depend_on_the_process_or_on_its_hash_seed(id):
     code = (
-        "import gymnasium, mei_gym, hashlib; e = gymnasium.make('mei/SplitInference-v0'); o, _ = e.reset(seed=3)\n"
+        f"import gymnasium, mei_gym, hashlib; e = gymnasium.make({id!r}); o, _ = e.reset(seed=3)\n"
         "h = hashlib.sha256(o.tobytes())\n"
         "for a in range(60): h.update(e.step(a)[0].tobytes())\n"
         "print(h.hexdigest())"

@@ -22,6 +22,8 @@ COLUMNS = 16  # servers that find room side by side
 
 def sentence(params: Any, state: Any, lane: int, info: dict[str, float]) -> str:
     """The last decision, what its step brought, and who decides next, in words."""
+    if info["time_s"] == 0.0:
+        return f"{0.0:7.1f} s  no decision yet. Server {info['server']:.0f} decides first."
     decision = "nothing fetched"
     if info["fetch_model"] >= 0:
         size = (info["fetched_cloud_bytes"] + info["fetched_edge_bytes"]) / 1e9
@@ -116,6 +118,9 @@ def paler(color: tuple[int, int, int], steps: int) -> tuple[int, int, int]:
 
 def draw_step(draw: Any, info: dict[str, float]) -> None:
     """The last decision, the requests that came, and the step's reward part by part."""
+    if info["time_s"] == 0.0:
+        draw.text((16, 304), "no decision yet", FAINT)
+        return
     if info["fetch_model"] >= 0:
         size = (info["fetched_cloud_bytes"] + info["fetched_edge_bytes"]) / 1e9
         text = f"fetched model {info['fetch_model']:.0f} at {info['fetch_bits']:.0f} bits: {size:.2f} GB"
