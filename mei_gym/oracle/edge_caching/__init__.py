@@ -8,7 +8,7 @@ from mei_gym.oracle.edge_caching.tables import best_static, best_table
 from mei_gym.oracle.family import Family, Grid, Sizes
 
 BITS: Grid = {"bits": (16, 8, 4)}
-REPLANS: Grid = {"replan_epochs": (1, 3, 10, 30, 100)}
+REPLANS: Grid = {"replan_epochs": (1, 10, 100)}
 
 FAMILY = Family(
     order=(
@@ -38,5 +38,5 @@ FAMILY = Family(
     candidates=candidates,
     bound=Ceiling,
     bound_in_words="each request with everything stored everywhere, loaded and idle",
-    sizes=Sizes(8, 256),
+    sizes=Sizes(8, 128),  # four minutes: what is fetched later is judged by later decisions
 )  # fmt: skip
