@@ -60,11 +60,16 @@ def search(
         for _ in range(min(sizes.horizon, steps - step)):
             futures.step(actions)
             worth[moving] += futures.out.reward[moving]
+            if futures.out.terminated[moving].all():  # what is over brings nothing more
+                break
             actions[moving] = base.decide(futures, moving)
         best = worth.reshape(episodes, candidates).argmax(axis=1)
         lanes.step(tried[np.arange(episodes), best])
         reward += lanes.out.reward
         info += lanes.out.info
+        if lanes.out.terminated.all():
+            tell(steps)
+            break
         tell(step + 1)
     return Result(reward / steps, info / steps, np.full(episodes, np.nan))
 
