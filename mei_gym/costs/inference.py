@@ -13,9 +13,10 @@ The measured kernel for packed weights reads little and computes slowly: it wins
 prompt is faster with the weights unpacked for it, which is derived, not measured. A precision that was not measured for
 a model takes the ratio of the model of the nearest size that was measured on the device.
 
-Both times run nearly straight between measured knots, so that they are read on lines: prompts at a position among the
-knots, which is found once for all tables, and answers from a table of every batch. The context of decoding is one for a
-table: that of the scenario's mean request.
+Both times are read on lines between measured knots: prompts at a position among the knots, which is found once for all
+tables, and answers from a table of every batch. Decoding runs straight there. Prompts climb in steps, which a line
+cuts: up to 18 % are lacking just after a step (Llama-3-8B at 645 tokens: 3 ms), 2 % in the mean over all lengths. The
+context of decoding is one for a table: that of the scenario's mean request.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ WORDS = {word for needed, allowed in KINDS.values() for word in needed | allowed
 
 
 def is_law(value: object) -> bool:
-    """Whether a value of a scenario file is a law and no part of a scenario."""
-    return isinstance(value, Mapping) and bool(value) and set(value) <= WORDS
+    """Whether a value of a scenario file is a law and no part of a scenario; `law` alone is a part's own value."""
+    return isinstance(value, Mapping) and bool(set(value) - {"law"}) and set(value) <= WORDS
 
 
 def kind_of(law: Mapping[str, Any]) -> str:

@@ -120,6 +120,7 @@ def own_parameters(
         for name, each in scenario.applications.items():
             mean_speed_of(f"speed_mps of {name}", each.speed_mps)
         load_bytes_per_s = loading_bytes_per_s(scenario.servers.device, scenario.servers.load_from)
+        losses = np.array(quality_losses(scenario.library))
     step_s = scenario.epoch_s / servers
     return CachingParams(
         servers=servers,
@@ -128,7 +129,7 @@ def own_parameters(
         groups=len(library.bases) * stored.precisions,
         rows=min(SHOWN, stored.models),
         eviction=EVICTIONS[scenario.eviction],
-        quality_loss=np.array(quality_losses(scenario.library)),
+        quality_loss=losses,
         least_decode_s=tables.whole_decode_s.min(axis=2),
         least_decode_j=tables.whole_decode_j.min(axis=2),
         store_limit_bytes=float(scenario.servers.store_bytes),

@@ -10,7 +10,9 @@ Every server that holds the model whole is considered, in every precision that i
 answers; where none is above 0, nobody does. An accelerator runs prompts one after the other, in the order of their
 requests and as if all were equally long on their way, and answers side by side: an iteration takes in turn each group
 of one base and precision, adapters together (S-LoRA). An answer keeps the pace that it found: what comes later does not
-slow it down.
+slow it down. Against the engine in which all slow each other (costs.replay), on the default scenario's requests for one
+base at one server, latencies are 1.4 % short in the mean at .14 requests a second (19 of 20 within 6 %), 1.8 % (8 %) at
+.3 and 3.4 % (13 %) at 1. Weights of an answer under way may make room for others unpaid: it happens to one in 200.
 
 The ceiling is the most that a request could bring: the server of its own site, idle, with the model loaded. An
 iteration alone is the fastest and one in a large batch takes the least energy for an answer; both at once are more than
