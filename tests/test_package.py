@@ -105,7 +105,7 @@ def test_the_readmes_files_are_there():
     assert not [name for name in named | linked if not (ROOT / name).exists()]
 
 
-@pytest.mark.parametrize("place", range(3), ids=["one", "lanes", "sb3"])
+@pytest.mark.parametrize("place", range(7), ids=["one", "lanes", "sb3", "caching", "delivery", "laws", "placement"])
 def test_the_readmes_python_runs(place):
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
     if "sb3" in blocks[place]:
@@ -113,4 +113,4 @@ def test_the_readmes_python_runs(place):
     names = {}
     exec("import gymnasium, mei_gym", names)
     exec(blocks[place].replace("100_000", "1").replace("n_steps=128", "n_steps=32"), names)
-    assert {"env", "lanes", "model"} & set(names)
+    assert {"env", "lanes", "model", "problem"} & set(names)
