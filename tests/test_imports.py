@@ -32,6 +32,7 @@ FLOORS = [  # left to right; floors of one line know nothing of each other
         "terminal",
         "benchmark",
         "benchmark_serving",
+        "benchmark_sizes",
         "command",
         "measure_command",
         "world_command",

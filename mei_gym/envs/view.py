@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from textwrap import wrap
 from typing import Any
@@ -47,7 +48,7 @@ def narrowed(text: str) -> str:
     """Text for the terminal's width: paragraphs and lists flow anew, a table keeps its lines unless one is too long."""
     blocks = []
     for block in text.split("\n\n"):
-        if block.startswith("*"):
+        if block.startswith("*") and not any("  " in line.strip() for line in block.split("\n")):
             items = [" ".join(item.split()) for item in f"\n{block}".split("\n* ")[1:]]
             lines = [line for item in items for line in wrap(f"* {item}", WIDTH, subsequent_indent="  ")]
         elif any(line.startswith(" ") for line in block.split("\n")):
@@ -80,12 +81,15 @@ def observation_table(fields: tuple[Field, ...]) -> str:
             WIDTH,
         ),
         "",
-        f"{'':>3} {'name':<24}{'unit':<8}{'range':<16}{'scale':<14}meaning",
+        f"{'':>3} {'name':<24}{'unit':<9}{'range':<15}{'scale':<14}meaning",
     ]
+    met: set[str] = set()  # meanings but for their numbers: those of like rows are said once
     for index, field in enumerate(fields):
         scale = "linear" if field.scale == LINEAR else f"log {field.grain:g}"
-        first = f"{index:>3} {field.name:<24}{field.unit:<8}{f'{field.low:g} .. {field.high:g}':<16}{scale:<14}"
-        lines += hanging(first, field.meaning)
+        first = f"{index:>3} {field.name:<24}{field.unit:<9}{f'{field.low:g} .. {field.high:g}':<15}{scale:<14}"
+        shape = re.sub(r"\d+", "#", field.meaning)
+        lines += [f"{first}likewise"] if shape in met else hanging(first, field.meaning)
+        met.add(shape)
     return "\n".join(lines)
 
 
