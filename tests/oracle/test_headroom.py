@@ -9,8 +9,10 @@ import pytest
 from mei_gym import heuristics
 from mei_gym.catalogue import scenarios
 from mei_gym.envs.split_inference import TASK
+from mei_gym.heuristics import registered
 from mei_gym.oracle import results, split_inference, tuning
 from mei_gym.oracle.clairvoyant import Sizes
+from mei_gym.oracle.family import family_of
 from mei_gym.oracle.headroom import BOUND, CLAIRVOYANT, headroom, interval
 from mei_gym.oracle.ledger import Ledger
 from mei_gym.oracle.seeds import validation_seeds
@@ -21,7 +23,8 @@ PARTS = tuple(name.removeprefix("reward_") for name in TASK.reward_parts)
 COLUMNS = [*results.COLUMNS, *PARTS, "settings"]
 #: Known: a table is nearly enough for robots and patients; Neurosurgeon in a valley and where no day swells.
 NEARLY_SOLVED = {"humanoid_robot", "mobile_health", "sparse_rural", "trace_azure_conv"}
-SHIPPED = [name for name in scenarios(ID) if results.place_of(ID, name, "csv").exists()]
+OTHERS = ("mei/EdgeCaching-v0", "mei/ModelDelivery-v0")
+SHIPPED = [(id, name) for id in (ID, *OTHERS) for name in scenarios(id) if results.place_of(id, name, "csv").exists()]
 
 
 @pytest.fixture(scope="module")
@@ -84,19 +87,28 @@ def test_an_interval_holds_the_mean_and_narrows_with_more_episodes():
     assert many[1] - many[0] < 0.5 * (few[1] - few[0])
 
 
-@pytest.mark.parametrize("scenario", SHIPPED)
-def test_a_shipped_table_has_its_columns_and_its_order(scenario):
-    with results.place_of(ID, scenario, "csv").open(newline="") as file:
-        assert next(csv.reader(file)) == COLUMNS
-    rows = results.shipped(ID, scenario)
-    assert [row["policy"] for row in rows] == [*FAMILY.order, CLAIRVOYANT, BOUND]
+@pytest.mark.parametrize(("id", "scenario"), SHIPPED)
+def test_a_shipped_table_has_its_columns_and_its_order(id, scenario):
+    task = registered(id)[0]
+    parts = [name.removeprefix("reward_") for name in task.reward_parts]
+    with results.place_of(id, scenario, "csv").open(newline="") as file:
+        assert next(csv.reader(file)) == [*results.COLUMNS, *parts, "settings"]
+    rows = results.shipped(id, scenario)
+    order = family_of(task).order
+    assert [row["policy"] for row in rows] == [*order, CLAIRVOYANT, BOUND]
     reward = {row["policy"]: row["reward"] for row in rows}
-    # a scenario of one application on one class of devices has a table of one cell: the static
-    assert reward["random"] < reward["best_static"] <= reward["best_table"] < reward[CLAIRVOYANT] <= reward[BOUND]
-    assert max(reward[name] for name in FAMILY.order) < reward[CLAIRVOYANT]
+    chance = 0.01  # chosen on validation episodes, measured on others
+    assert reward["random"] < reward["best_static"] <= reward["best_table"] + chance
+    assert max(reward[name] for name in order) < reward[CLAIRVOYANT] <= reward[BOUND]
 
 
-@pytest.mark.parametrize("scenario", SHIPPED)
+@pytest.mark.parametrize("scenario", [scenario for id, scenario in SHIPPED if id == ID])
 def test_a_shipped_scenario_leaves_table_and_neurosurgeon_a_twentieth_behind_unless_it_is_known_not_to(scenario):
     scale = {row["policy"]: row["normalised"] for row in results.shipped(ID, scenario)}
     assert (max(scale["best_table"], scale["neurosurgeon"]) < 0.95) == (scenario not in NEARLY_SOLVED)
+
+
+@pytest.mark.parametrize(("id", "scenario"), [each for each in SHIPPED if each[0] != ID])
+def test_no_table_of_the_other_environments_is_nearly_enough(id, scenario):
+    scale = {row["policy"]: row["normalised"] for row in results.shipped(id, scenario)}
+    assert scale["best_table"] < 0.95
