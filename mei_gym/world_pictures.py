@@ -167,7 +167,7 @@ def load(lanes: Lanes) -> Picture:
 
 
 def arrivals(lanes: Lanes) -> tuple[np.ndarray, np.ndarray]:
-    """s and count [step]: when the requests of an episode come, by steps, until it is over; no policy changes them.
+    """s and count [step]: when the requests of an episode come, by steps, until the last; no policy changes them.
 
     Where a step is not a request, `info` says how many came during it ("requests") or so far ("requests_total").
     """
@@ -181,7 +181,10 @@ def arrivals(lanes: Lanes) -> tuple[np.ndarray, np.ndarray]:
         if lanes.out.terminated[0]:
             break
     counts = np.array(numbers)[:, names.index(told)] if told else np.ones(len(times))
-    return np.array(times), np.diff(counts, prepend=0.0) if told == "requests_total" else counts
+    if told == "requests_total":
+        counts = np.diff(counts, prepend=0.0)
+    end = np.flatnonzero(counts)[-1] + 1
+    return np.array(times)[:end], counts[:end]
 
 
 #: Each picture with a name of params that its world has.
