@@ -127,10 +127,10 @@ def lengths(lanes: Lanes) -> Picture:
         tokens = np.exp(getattr(params, f"{direction}_log_tokens"))
         for row, (name, colour) in enumerate(zip(rows, COLOURS)):
             least, most = (getattr(params, f"{direction}_{end}")[row] for end in ("minimum", "maximum"))
-            style = ":" if name == "background" else ("-", "--")[row % 2]  # two may have the same lengths
+            style = ":" if name == "background" else ("-", "--")[row % 2]
             axes.plot(
                 np.clip(tokens[row], least, most), params.length_levels, style, color=colour, linewidth=1.2,
-                label=name.replace("_", " "),
+                label=name.replace("_", " "), zorder=2.0 + 0.1 * (row % 2),  # two may have the same: dashes above
             )  # fmt: skip
         axes.set(xscale="log", xlabel=f"{direction} (tokens)", ylim=(0, 1))
         tidy(axes, "y")
@@ -167,18 +167,24 @@ def load(lanes: Lanes) -> Picture:
 
 
 def arrivals(lanes: Lanes) -> tuple[np.ndarray, np.ndarray]:
-    """s and count [step]: when the requests of an episode come, by steps; no policy changes them.
+    """s and count [step]: when the requests of an episode come, by steps, until the last; no policy changes them.
 
-    Where a step is not a request, `info["requests"]` says how many came during it.
+    Where a step is not a request, `info` says how many came during it ("requests") or so far ("requests_total").
     """
-    counted = lanes.task.info.index("requests") if "requests" in lanes.task.info else None
-    times, counts = [float(lanes.state.clock_s[0])], [1.0 if counted is None else 0.0]
-    action = np.zeros(1, np.int64)
+    names, action = lanes.task.info, np.zeros(1, np.int64)
+    told = next((name for name in ("requests", "requests_total") if name in names), None)
+    times, numbers = [float(lanes.state.clock_s[0])], [lanes.out.info[0].copy()]
     for _ in range(episode_steps(lanes.task) - 1):
         lanes.step(action)
         times.append(float(lanes.state.clock_s[0]))
-        counts.append(1.0 if counted is None else float(lanes.out.info[0, counted]))
-    return np.array(times), np.array(counts)
+        numbers.append(lanes.out.info[0].copy())
+        if lanes.out.terminated[0]:
+            break
+    counts = np.array(numbers)[:, names.index(told)] if told else np.ones(len(times))
+    if told == "requests_total":
+        counts = np.diff(counts, prepend=0.0)
+    end = np.flatnonzero(counts)[-1] + 1
+    return np.array(times)[:end], counts[:end]
 
 
 #: Each picture with a name of params that its world has.

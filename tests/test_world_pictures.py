@@ -56,6 +56,18 @@ def test_the_load_shows_the_requests_that_an_episode_has(city):
     assert 1024 / times_s[-1] == pytest.approx(city.scenario.requests_per_s, rel=0.4)
 
 
+@pytest.mark.parametrize("id", ["mei/EdgeCaching-v0", "mei/ModelDelivery-v0"])
+def test_where_a_step_is_no_request_the_load_counts_the_requests_that_come_in_it(id):
+    task = task_of(id)
+    lanes = Lanes(task, task.resolve("default", {}), 1)
+    lanes.reset(np.array([lane_seed(0)], np.uint64))
+    times_s, requests = pictures.arrivals(lanes)
+    assert requests.sum() == {"mei/EdgeCaching-v0": lanes.state.request[0], "mei/ModelDelivery-v0": 256.0}[id]
+    assert (requests >= 0.0).all()
+    assert (np.diff(times_s) > 0.0).all()
+    assert requests.sum() / times_s[-1] == pytest.approx(lanes.scenario.requests_per_s, rel=0.4)
+
+
 def test_a_world_without_a_network_or_traffic_is_refused_in_a_sentence(porch, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["world", "plot", "default", "--id", porch, "--out", str(tmp_path / "none")])

@@ -116,7 +116,7 @@ class Follower(BaseCallback):
         for lane, info in enumerate(self.locals["infos"]):
             episode = info.get("episode")
             if episode is not None:
-                if self.lengths[lane] == length:  # not those that were cut short to stagger the lanes
+                if was_whole(info, int(self.lengths[lane]), length):
                     self.ended.append([episode["sums"][name] for name in self.names])
                 self.lengths[lane] = 0
         return True
@@ -185,3 +185,8 @@ class Follower(BaseCallback):
 def following(steps: int, every: int) -> int:
     """The first multiple of `every` after `steps`."""
     return (steps // every + 1) * every
+
+
+def was_whole(info: dict[str, Any], steps: int, length: int) -> bool:
+    """Whether an episode of so many steps ended of itself or at its full length: none that was cut to stagger lanes."""
+    return steps == length or not info["TimeLimit.truncated"]

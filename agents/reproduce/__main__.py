@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     else:
         from agents.reproduce.run_claims import run as run_claims
 
-        written = run_claims(out, chosen.quick)
+        written = run_claims(out, chosen.quick, chosen.workers)
     print(f"Written: {', '.join(str(path) for path in written)}")
     return 0
 

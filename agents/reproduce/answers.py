@@ -49,10 +49,16 @@ def silence() -> None:
 
 
 def answers(asked: Sequence[Ask], ledger: Path, workers: int, words: str) -> dict[Ask, list[float]]:
-    """The answers, those of the ledger at once; a bar on the error output shows the others come."""
+    """The answers, those of the ledger at once; a bar on the error output shows the others come.
+
+    Raises:
+        ValueError: fewer than one worker.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
+    if workers < 1:
+        raise ValueError(f"There are {workers} workers; 1 or more are accepted.")
     notes = Ledger(ledger)
     known = {ask: notes.answers[ask.key()] for ask in asked if ask.key() in notes.answers}
     missing = [ask for ask in dict.fromkeys(asked) if ask not in known]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.reproduce import trimcaching as setting
+from agents.reproduce import trimcaching
 from agents.reproduce.multicast import Gain
 from agents.reproduce.resnet import tuned_library
 from agents.statistics import Bootstrap, Estimate
@@ -147,7 +147,7 @@ def per_cent(rises: Sequence[float] | np.ndarray) -> str:
     return f"{100.0 * min(rises):+.2g} to {100.0 * max(rises):+.2g} %"
 
 
-def hit_cases(known: dict[tuple[setting.Cell, str], np.ndarray]) -> Iterator[Case]:
+def hit_cases(known: dict[tuple[trimcaching.Cell, str], np.ndarray]) -> Iterator[Case]:
     """Hit ratios by cell and method, of some topologies."""
     for (cell, method), values in known.items():
         case = f"{method}, {cell.servers} servers, {cell.models} models, {cell.capacity_gb:g} GB each"

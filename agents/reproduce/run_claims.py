@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from agents.provenance import provenance
 from agents.reports.comparison import markdown_table
 from agents.reports.style import BLUE, GREEN, ORANGE, PALE, PURPLE, VERMILLION, figure, png, tidy
-from agents.reproduce import claims
-from agents.reproduce import trimcaching as setting
+from agents.reproduce import claims, trimcaching
 from agents.reproduce.answers import LEDGERS, answers
 from agents.reproduce.claims import BYTES, CLAIMS, HITS, KINDS, MULTICAST, STORAGE, VARIANTS, Case
 from agents.reproduce.multicast import Gain, drawn_efficiencies, measured
@@ -52,15 +51,15 @@ def run(out: Path, quick: bool, workers: int = 1) -> list[Path]:
     return [out / name for name in (*files, "provenance.json")]
 
 
-def hits(topologies: int, workers: int) -> dict[tuple[setting.Cell, str], np.ndarray]:
+def hits(topologies: int, workers: int) -> dict[tuple[trimcaching.Cell, str], np.ndarray]:
     """Hit ratios on topologies, by cell and method."""
-    cells = [setting.Cell(servers, 30, 99, capacity_gb) for servers, capacity_gb in HIT_CELLS]
-    asked = {cell: setting.asked(cell, topologies) for cell in cells}
+    cells = [trimcaching.Cell(servers, 30, 99, capacity_gb) for servers, capacity_gb in HIT_CELLS]
+    asked = {cell: trimcaching.asked(cell, topologies) for cell in cells}
     known = answers([ask for each in asked.values() for ask in each], LEDGERS / "trimcaching.csv", workers, "hits")
     return {
-        (cell, method): np.array([known[ask][setting.METHODS.index(method)] for ask in asked[cell]])
+        (cell, method): np.array([known[ask][trimcaching.METHODS.index(method)] for ask in asked[cell]])
         for cell in cells
-        for method in (setting.SPEC, setting.GEN, setting.INDEPENDENT)
+        for method in (trimcaching.SPEC, trimcaching.GEN, trimcaching.INDEPENDENT)
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from agents.provenance import provenance
 from agents.reports.comparison import markdown_table
 from agents.reports.style import png
-from agents.reproduce import trimcaching as setting
+from agents.reproduce import trimcaching
 from agents.reproduce.answers import LEDGERS, answers, code
 from agents.reproduce.earlier import rows as earlier_rows
 from agents.reproduce.pictures import pdf, sweeps_picture, walk_picture
@@ -44,20 +44,18 @@ def run(topologies: int, out: Path, quick: bool, workers: int) -> list[Path]:
     """
     if topologies < FEWEST:
         raise ValueError(f"There are {topologies} topologies; {FEWEST} or more are accepted.")
-    if workers < 1:
-        raise ValueError(f"There are {workers} workers; 1 or more are accepted.")
-    sweeps = setting.sweeps(quick)
+    sweeps = trimcaching.sweeps(quick)
     cells = list(dict.fromkeys(cell for sweep in sweeps for cell in sweep.cells))
-    asked = {cell: setting.asked(cell, topologies) for cell in cells}
-    walks, fades = setting.asked_walks(topologies), setting.asked_fading(topologies)
+    asked = {cell: trimcaching.asked(cell, topologies) for cell in cells}
+    walks, fades = trimcaching.asked_walks(topologies), trimcaching.asked_fading(topologies)
     everything = [*(ask for each in asked.values() for ask in each), *walks, *fades]
     known = answers(everything, LEDGERS / "trimcaching.csv", workers, f"trimcaching, {topologies} topologies")
 
     scores = {cell: np.array([known[ask] for ask in each]).T for cell, each in asked.items()}
     lines = {sweep.name: lines_of(sweep, scores) for sweep in sweeps}
-    walked = np.array([known[ask] for ask in walks]).reshape(topologies, len(setting.MINUTES), -1)
+    walked = np.array([known[ask] for ask in walks]).reshape(topologies, len(trimcaching.MINUTES), -1)
     faded = np.array([known[ask] for ask in fades]).reshape(topologies, 2, -1)
-    walk_names = [*(f"{name}, kept" for name in setting.WALKERS), f"{setting.GEN}, placed anew"]
+    walk_names = [*(f"{name}, kept" for name in trimcaching.WALKERS), f"{trimcaching.GEN}, placed anew"]
     walk = [(name, estimates(walked[:, :, place])) for place, name in enumerate(walk_names)]
 
     agreed = agreements(earlier_rows(), scores)
@@ -74,7 +72,7 @@ def run(topologies: int, out: Path, quick: bool, workers: int) -> list[Path]:
         name: sweeps_picture([s for s in sweeps if s.name in panels], all_lines, claim=name == CLAIMED)
         for name, panels in PICTURES.items()
     }
-    pictures["walking"] = walk_picture(setting.MINUTES, walk)
+    pictures["walking"] = walk_picture(trimcaching.MINUTES, walk)
     files: dict[str, str | bytes] = {
         "tables.md": "\n".join(text),
         "hit_ratios.csv": to_csv(all_lines),
@@ -98,11 +96,11 @@ def estimates(scores: np.ndarray) -> np.ndarray:
 
 def walk_markdown(walk: Sequence[tuple[str, np.ndarray]]) -> list[str]:
     """What is left of the hit ratio while users walk on."""
-    cell = setting.WALK
+    cell = trimcaching.WALK
     header = ["minutes", *(name for name, _ in walk)]
     rows = [
         [f"{minute:g}", *(shown(Estimate(*values[place])) for _, values in walk)]
-        for place, minute in enumerate(setting.MINUTES)
+        for place, minute in enumerate(trimcaching.MINUTES)
     ]
     title = f"### Users walk on: {cell.servers} servers, {cell.models} models, {cell.capacity_gb:g} GB"
     return [title, "", *markdown_table(header, rows), ""]
@@ -112,23 +110,23 @@ def fading_markdown(faded: np.ndarray) -> list[str]:
     """Placements that knew of no fading, under it."""
     still, fading = estimates(faded[:, 0]), estimates(faded[:, 1])
     rows = [
-        [name, shown(Estimate(*one)), shown(Estimate(*two))] for name, one, two in zip(setting.FADED, still, fading)
+        [name, shown(Estimate(*one)), shown(Estimate(*two))] for name, one, two in zip(trimcaching.FADED, still, fading)
     ]
-    title = f"### Rayleigh fading of each link, {setting.DRAWS} draws, unknown when placing (setting as above)"
+    title = f"### Rayleigh fading of each link, {trimcaching.DRAWS} draws, unknown when placing (setting as above)"
     return [title, "", *markdown_table(["method", "no fading", "fading"], rows), ""]
 
 
 def walk_csv(walk: Sequence[tuple[str, np.ndarray]]) -> str:
     """One line a placement and minute."""
-    rows = [[name, m, *map(float, row)] for name, values in walk for m, row in zip(setting.MINUTES, values)]
+    rows = [[name, m, *map(float, row)] for name, values in walk for m, row in zip(trimcaching.MINUTES, values)]
     return csv_text(["placement", "minutes", "hit_ratio", "low", "high"], rows)
 
 
-def raw_csv(scores: dict[setting.Cell, np.ndarray]) -> str:
+def raw_csv(scores: dict[trimcaching.Cell, np.ndarray]) -> str:
     """Every hit ratio: one line a cell and topology; empty where a method does not apply."""
     rows = [
         [*cell, seed, *("" if np.isnan(value) else float(value) for value in column)]
         for cell, table in scores.items()
         for seed, column in enumerate(table.T)
     ]
-    return csv_text([*setting.Cell._fields, "seed", *setting.METHODS], rows)
+    return csv_text([*trimcaching.Cell._fields, "seed", *trimcaching.METHODS], rows)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from agents.reproduce import answers as asking
+from agents.reproduce.__main__ import main
 from agents.reproduce.answers import Ask, answers
 from agents.reproduce.claims import (
     BYTES,
@@ -108,6 +109,19 @@ def test_a_killed_run_asks_only_what_it_has_not_asked(tmp_path, monkeypatch):
     Here.asked.clear()
     assert answers([first, second], ledger, 1, "") == {first: [0.5, 1.0], second: [1.5]}
     assert Here.asked == []
+
+
+def test_fewer_than_one_worker_are_refused_in_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match=r"^There are 0 workers; 1 or more are accepted\.$"):
+        answers([Ask(halves, (1,))], tmp_path / "answers.csv", 0, "")
+
+
+@pytest.mark.parametrize("what", ["claims", "trimcaching"])
+def test_the_command_hands_its_workers_on(what, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(f"agents.reproduce.run_{what}.run", lambda *values: given.append(values[-1]) or [])
+    assert main([what, "--workers", "3", "--out", str(tmp_path)]) == 0
+    assert given == [3]
 
 
 class Here:

@@ -16,6 +16,7 @@ from PIL import Image
 from agents.experiment import CONFIGS, checked, load, merge, read
 from agents.learners import training
 from agents.learners.build import begin, build, training_lanes
+from agents.learners.follower import was_whole
 from agents.learners.model_file import load_model
 from agents.learners.training import conclude, prepared_folder, train
 from agents.storage import Snapshots, read_json
@@ -120,6 +121,15 @@ def test_training_seeds_the_lanes_from_its_own_range(tiny):
     assert TRAIN[0] <= 30_000 < TRAIN[1]
     assert env.lanes.state.seed.tolist() == lane_seeds(range(30_000, 30_016)).tolist()
     assert env.lanes.out.elapsed.tolist() == [64 * lane for lane in range(16)]
+
+
+@pytest.mark.parametrize(
+    ("truncated", "steps", "whole"), [(True, 1024, True), (True, 640, False), (False, 371, True), (False, 1024, True)]
+)
+def test_an_episode_that_ends_of_itself_is_shown_and_one_that_is_cut_to_stagger_the_lanes_is_not(
+    truncated, steps, whole
+):
+    assert was_whole({"TimeLimit.truncated": truncated}, steps, 1024) == whole
 
 
 def test_a_run_leaves_everything_that_running_it_again_needs(uninterrupted, tiny):
