@@ -249,6 +249,9 @@ def plain_ticks(axes: Any, spread: Spread) -> None:
             axes.set_xticks(ticks, [f"≤ {tick:g}" if tick == spread.least else f"{tick:g}" for tick in ticks])
         return
     low, high = axes.get_xlim()
+    if high < 100.0 * low:  # less than two decades
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 

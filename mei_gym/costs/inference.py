@@ -41,7 +41,7 @@ from mei_gym.costs.compute import (
     prefill_flops,
 )
 from mei_gym.costs.energy import device_power, energy_costs
-from mei_gym.profiles.load import ProfileError, architecture_of, models, precisions
+from mei_gym.profiles.load import ProfileError, architecture_of, measured_devices, models, precisions
 from mei_gym.profiles.precision import decode_ratio, precision_of, prefill_ratio
 from mei_gym.profiles.remembered import remembered
 
@@ -122,7 +122,12 @@ def ratio_model(card: Architecture, bits: int, device: str) -> str:
         return card.name
     measured = [architecture_of(slug) for slug in models(device) if precision_of(bits) in precisions(device, slug)]
     if not measured:
-        raise ProfileError(f"weights of {bits} bits were measured for no model on {device!r}")
+        able = [
+            each for each in measured_devices() if any(precision_of(bits) in precisions(each, m) for m in models(each))
+        ]
+        raise ProfileError(
+            f"Weights of {bits} bits were measured for no model on the device {device!r}; accepted are {', '.join(able)}."
+        )
     return min(measured, key=lambda each: abs(log(each.weights / card.weights))).name
 
 

@@ -94,6 +94,11 @@ class Policy:
                 f"{self.name} is for {self.world.task.name} with actions {self.world.factors}; the environment is"
                 f" {lanes.task.name} with actions {lanes.factors}{hint}."
             )
+        if lanes.scenario != self.world.scenario:
+            raise ValueError(
+                f"{self.name} was made for other values of the scenario {self.world.scenario.name!r} than the"
+                f" environment's, {lanes.scenario.name!r}; make it for heuristics.world(id, scenario, **overrides)."
+            )
         self.watched = lanes
 
     def predict(

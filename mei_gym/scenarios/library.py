@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, model_validator
 
 from mei_gym.costs.adaptation import lora_weights
@@ -45,10 +47,20 @@ class Library(Part):
     models: dict[str, list[str]] = Field(default_factory=dict, description="blocks of each model, likewise")
     base: str = Field("", description="the language model that those models run as, likewise")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _written_out_in_place_of_families(cls, values: Any) -> Any:
+        """Models that are written out stand in place of a scenario's families and their precisions."""
+        if isinstance(values, dict) and values.get("models"):
+            return {**values, "families": {}, "stored_bits": {16: 16.0}}
+        return values
+
     @model_validator(mode="after")
     def _one_way_or_the_other(self) -> Library:
-        if bool(self.families) == bool(self.models):
-            raise ValueError("a library has either families or models with blocks; exactly one of them is needed")
+        if self.blocks and not self.models:
+            raise ValueError(f"a library has blocks ({', '.join(list(self.blocks)[:3])}) and no models made of them")
+        if not (self.families or self.models):
+            raise ValueError("a library needs families, or models with blocks")
         if self.models and not self.base:
             raise ValueError("a library of models with blocks needs a base, the language model that they run as")
         return self

@@ -79,7 +79,9 @@ class EdgeCachingScenario(WorldScenario):
     radio: Radio
     air_share: Positive = Field(le=1, description="of a cell's rate, for one user's transfer")
     users: int = Field(ge=1, le=4096, description="users of all cells")
-    requests_per_s: Positive = Field(description="1/s, of all users together, mean over a day")
+    requests_per_s: float = Field(
+        ge=1e-3, allow_inf_nan=False, description="1/s, of all users together, mean over a day; arrivals are found by the second"
+    )
     arrivals: Arrivals = Field(default_factory=lambda: Arrivals.model_validate({}))
     trace: str = Field("", description="short for arrivals.trace: a trace that the users' requests replay")
     day_s: Positive = Field(description="s, how long the day's swell takes; shorter than a day: compressed")
@@ -109,6 +111,17 @@ class EdgeCachingScenario(WorldScenario):
         if isinstance(values, dict) and values.get("trace"):
             return {**values, "trace": "", "arrivals": {**dict(values.get("arrivals") or {}), "trace": values["trace"]}}
         return values
+
+    @model_validator(mode="after")
+    def _sizes_are_fixed(self) -> EdgeCachingScenario:
+        for name in self.drawn:
+            if name.startswith(("library.", "network.")) or name == "servers.answers_at_once":
+                raise ValueError(f"{name} is the same in every episode and cannot be drawn; give one value")
+        if self.network.backhaul or self.network.wires:
+            raise ValueError(
+                "the servers' wires are those of backhaul; network.backhaul and network.wires are not read"
+            )
+        return self
 
     @model_validator(mode="after")
     def _shares_fit_together(self) -> EdgeCachingScenario:

@@ -89,8 +89,8 @@ class ModelDeliveryScenario(WorldScenario):
 
     @model_validator(mode="after")
     def _sizes_are_fixed(self) -> ModelDeliveryScenario:
-        for name in ("requests_at_once", "requests"):
-            if name in self.drawn:
+        for name in self.drawn:
+            if name in ("requests_at_once", "requests") or name.startswith("library."):
                 raise ValueError(f"{name} is the same in every episode and cannot be drawn; give one value")
         return self
 
