@@ -43,7 +43,7 @@ from mei_gym.costs.compute import (
 from mei_gym.costs.energy import device_power, energy_costs
 from mei_gym.profiles.load import ProfileError, architecture_of, measured_devices, models, precisions
 from mei_gym.profiles.precision import decode_ratio, precision_of, prefill_ratio
-from mei_gym.profiles.remembered import remembered
+from mei_gym.profiles.remembered import reading_once, remembered
 
 PROMPT_KNOTS = (1.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0)  # those of the profiles
 BATCH_KNOTS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # likewise
@@ -69,7 +69,8 @@ def inference_params(
     Raises:
         ProfileError: an unknown model or device, or a precision that was measured for no model there.
     """
-    tables = [[table_of(base, int(each), device, context_tokens) for each in bits] for base in bases]
+    with reading_once():
+        tables = [[table_of(base, int(each), device, context_tokens) for each in bits] for base in bases]
 
     def stacked(place: int) -> np.ndarray:
         return np.array([[table[place] for table in row] for row in tables])

@@ -15,6 +15,7 @@ import numpy as np
 
 from mei_gym.profiles.fit import Fit, fit
 from mei_gym.profiles.load import Profile, ProfileError, carded_devices, load_card, load_profile
+from mei_gym.profiles.remembered import remembered
 from mei_gym.profiles.unseen import by_nearness
 
 LEAST_POINTS = 3  # below that the fit would be free
@@ -30,6 +31,7 @@ class DevicePower(NamedTuple):
     max_w: float
 
 
+@remembered
 def power_of(device: str, model: str) -> DevicePower:
     """The power of a device running a model; energy is refused where neither a counter nor a card knows it.
 

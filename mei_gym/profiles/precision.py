@@ -17,6 +17,7 @@ import numpy as np
 
 from mei_gym.profiles.fit import Fit, fit
 from mei_gym.profiles.load import ProfileError, load_profile, measured_devices, models, precisions
+from mei_gym.profiles.remembered import remembered
 
 BITS = {8: "int8", 4: "int4"}
 
@@ -67,6 +68,7 @@ def precision_of(bits: int) -> str:
     return BITS[bits]
 
 
+@remembered
 def ratios(device: str, model: str, precision: str) -> Ratios:
     """The ratios of a precision that was measured on a device."""
     packed, plain = (load_profile(device, model, name).card.csv_sha256 for name in (precision, ""))

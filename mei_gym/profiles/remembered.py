@@ -1,7 +1,8 @@
 """Reading a profile once: who lays many worlds from the same files, as drawn scenarios do, need not read them anew.
 
 Within `remembering(memory)` a function marked `remembered` answers a question that it has answered before from
-`memory`, a dictionary of the caller's. Outside of it, files are read whenever they are asked for.
+`memory`, a dictionary of the caller's. Outside of it, files are read whenever they are asked for; a table that asks for
+many numbers of the same files asks for them within `reading_once()`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,16 @@ def remembering(memory: dict[Any, Any]) -> Iterator[None]:
         yield
     finally:
         _memory.reset(token)
+
+
+@contextmanager
+def reading_once() -> Iterator[None]:
+    """Remember until the end of this block, where nobody remembers for longer already."""
+    if _memory.get() is None:
+        with remembering({}):
+            yield
+    else:
+        yield
 
 
 def remembered(function: Callable[P, T]) -> Callable[P, T]:

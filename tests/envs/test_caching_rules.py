@@ -39,9 +39,9 @@ def told(lanes: Lanes, name: str) -> np.ndarray:
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_no_heuristic_passes_the_ceiling_of_a_step_and_none_is_corrected(scenario):
     world = heuristics.world(ID, scenario)
-    hits, steps = dict.fromkeys(NAMES, 0.0), 60 if scenario == "default" else 28
+    hits, steps = dict.fromkeys(NAMES, 0.0), 42 if scenario == "default" else 21
     for name in NAMES:
-        for lanes in played(name, world, range(4), steps):
+        for lanes in played(name, world, range(3), steps):
             assert (lanes.out.reward <= told(lanes, "ceiling") + 1e-9).all()
             assert not told(lanes, "corrected").any()
             hits[name] += told(lanes, "hits").sum()
@@ -51,7 +51,7 @@ def test_no_heuristic_passes_the_ceiling_of_a_step_and_none_is_corrected(scenari
 
 def test_every_policy_meets_the_same_requests_users_and_newcomers():
     world = heuristics.world(ID, popularity={"newcomers_per_s": 0.02})
-    runs = [played(name, world, range(3), 150) for name in ("no_cache", "random", "marginal", "trimcaching_gen", "lru")]
+    runs = [played(name, world, range(2), 100) for name in ("no_cache", "random", "marginal", "trimcaching_gen", "lru")]
     for together in zip(*runs):
         first, states = together[0], [lanes.state for lanes in together]
         for name in ("ceiling", "requests", "handovers", "retired", "time_s", "server"):
@@ -59,7 +59,7 @@ def test_every_policy_meets_the_same_requests_users_and_newcomers():
         for name in ("request_s", "request", "asked", "asked_all", "user_x_m", "user_site", "user_seen_s",
                      "popularity_cumulative", "shown_model"):  # fmt: skip
             assert all(np.array_equal(getattr(state, name), getattr(states[0], name)) for state in states), name
-    assert told(together[0], "time_s").tolist() == [300.0] * 3
+    assert told(together[0], "time_s").tolist() == [200.0] * 2
     assert not np.array_equal(states[0].held_bits, states[1].held_bits)
 
 

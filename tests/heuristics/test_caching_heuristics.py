@@ -58,10 +58,10 @@ def test_the_names_are_those_of_the_issue():
 @pytest.mark.parametrize("name", NAMES)
 def test_an_episode_of_a_heuristic_is_a_function_of_its_seeds(name, place):
     policy = heuristics.make(name, place)
-    one, again, fresh = (run(each, range(3), 40) for each in (policy, policy, heuristics.make(name, place)))
-    assert np.array_equal(one.reward, again.reward)
+    run(policy, range(2), 8)  # it keeps nothing of an episode before
+    one, fresh = (run(each, range(2), 15) for each in (policy, heuristics.make(name, place)))
     assert np.array_equal(one.reward, fresh.reward)
-    assert len(set(one.reward)) == 3
+    assert one.reward[0] != one.reward[1]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,7 +76,7 @@ def test_predict_through_gymnasium_decides_as_the_lanes_do(name, place):
     lanes = Lanes(TASK, scenario, 1)
     lanes.reset(lane_seeds([4]))
     corrected = TASK.info.index("corrected")
-    for _ in range(25):
+    for _ in range(15):
         action = policy.decide(lanes)
         assert policy.predict(observation)[0] == action[0]
         assert lanes.out.mask[0, action[0]]
@@ -86,12 +86,13 @@ def test_predict_through_gymnasium_decides_as_the_lanes_do(name, place):
 
 
 def test_policies_of_other_rules_run_in_a_world_of_their_own(place):
-    evictions = {name: heuristics.make(name, place).world.scenario for name in NAMES}
+    few = [name for name in NAMES if name not in PLANNED or name in ("independent", "trimcaching_gen")]
+    evictions = {name: heuristics.make(name, place).world.scenario for name in few}
     assert evictions["lru"].eviction == evictions["lru_dedup"].eviction == "lru"
     assert evictions["lfu"].eviction == "lfu"
     assert evictions["greedy_dual"].eviction == "greedy_dual"
-    assert {evictions[name].eviction for name in PLANNED} == {"chosen"}
-    whole = {name for name in NAMES if not evictions[name].library.deduplicated}
+    assert evictions["trimcaching_gen"].eviction == evictions["independent"].eviction == "chosen"
+    whole = {name for name in few if not evictions[name].library.deduplicated}
     assert whole == {"lru", "lfu", "greedy_dual", "independent"}
 
 

@@ -1,6 +1,6 @@
 """Reading once where the caller says so, and anew everywhere else."""
 
-from mei_gym.profiles.remembered import remembered, remembering
+from mei_gym.profiles.remembered import reading_once, remembered, remembering
 
 asked: list[str] = []
 
@@ -24,3 +24,18 @@ def test_a_question_is_asked_once_within_a_memory_and_each_time_outside():
     with remembering({}):
         assert read("b") == "b"
     assert asked == ["a", "a", "b", "a", "a", "b"]
+
+
+def test_a_block_reads_once_and_leaves_a_longer_memory_alone():
+    asked.clear()
+    with reading_once():
+        assert [read("a"), read("a")] == ["a", "a"]
+    assert [read("a"), *asked] == ["a", "a", "a"]
+    asked.clear()
+    memory: dict = {}
+    with remembering(memory):
+        with reading_once():
+            read("b")
+        read("b")
+    assert asked == ["b"]
+    assert len(memory) == 1
