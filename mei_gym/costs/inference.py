@@ -127,7 +127,8 @@ def ratio_model(card: Architecture, bits: int, device: str) -> str:
             each for each in measured_devices() if any(precision_of(bits) in precisions(each, m) for m in models(each))
         ]
         raise ProfileError(
-            f"Weights of {bits} bits were measured for no model on the device {device!r}; accepted are {', '.join(able)}."
+            f"Weights of {bits} bits were measured for no model on the device {device!r}; accepted are"
+            f" {', '.join(able)}."
         )
     return min(measured, key=lambda each: abs(log(each.weights / card.weights))).name
 

@@ -80,7 +80,9 @@ class EdgeCachingScenario(WorldScenario):
     air_share: Positive = Field(le=1, description="of a cell's rate, for one user's transfer")
     users: int = Field(ge=1, le=4096, description="users of all cells")
     requests_per_s: float = Field(
-        ge=1e-3, allow_inf_nan=False, description="1/s, of all users together, mean over a day; arrivals are found by the second"
+        ge=1e-3,
+        allow_inf_nan=False,
+        description="1/s, of all users together, mean over a day; arrivals are found by the second",
     )
     arrivals: Arrivals = Field(default_factory=lambda: Arrivals.model_validate({}))
     trace: str = Field("", description="short for arrivals.trace: a trace that the users' requests replay")
