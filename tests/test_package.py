@@ -105,7 +105,9 @@ def test_the_readmes_files_are_there():
     assert not [name for name in named | linked if not (ROOT / name).exists()]
 
 
-@pytest.mark.parametrize("place", range(7), ids=["one", "lanes", "sb3", "caching", "delivery", "laws", "placement"])
+@pytest.mark.parametrize(
+    "place", range(8), ids=["one", "lanes", "sb3", "caching", "planner", "delivery", "laws", "placement"]
+)
 def test_the_readmes_python_runs(place):
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
     if "sb3" in blocks[place]:

@@ -88,9 +88,11 @@ class Policy:
         if not isinstance(lanes, Lanes):
             raise ValueError(f"{type(inner).__name__} has no lanes to watch; an environment of mei_gym is accepted.")
         if lanes.task is not self.world.task or lanes.factors != self.world.factors:
+            own = ", ".join(f"{name}={value!r}" for name, value in self.overrides.items())
+            hint = f"; make it with {own}" if own and lanes.task is self.world.task else ""
             raise ValueError(
                 f"{self.name} is for {self.world.task.name} with actions {self.world.factors}; the environment is"
-                f" {lanes.task.name} with actions {lanes.factors}."
+                f" {lanes.task.name} with actions {lanes.factors}{hint}."
             )
         self.watched = lanes
 
