@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.measures import Axis, Decisions, Description, description_of, measured
+from agents.measures import Axis, Decisions, description_of, measured, told
 from agents.statistics import quantiles
 from agents.world import World, episode_steps
 from mei_gym.heuristics.policy import Policy
@@ -83,18 +83,18 @@ def play(policy: Any, world: World, seeds: Sequence[int], deterministic: bool = 
     for first in range(0, len(seeds), LANES):
         chosen = list(seeds[first : first + LANES])
         env = world.batch(len(chosen))
-        numbers, reward = recorded(policy, env, chosen, steps, deterministic)
+        numbers, reward, going = recorded(policy, env, chosen, steps, deterministic)
         after = numbers[1:]
         scores.append(reward)
         parts.append({name: after[:, :, names.index(name)].mean(0, np.float64) for name in about.task.reward_parts})
-        measures.append(measured(about.measures, after, names))
-        played.append({name: after[:, :, names.index(name)].ravel() for name in spread_names(about)})
+        measures.append(measured(about.measures, after, names, going))
+        played.append(after[going])
         if about.decisions and decided:
-            cell = cell_of(about.decisions, numbers[:-1], names)
+            cell = cell_of(about.decisions, numbers[:-1][going], names)
             np.add.at(decided.count, cell, 1)
-            np.add.at(decided.total, cell, after[:, :, names.index(about.decisions.value)].ravel())
+            np.add.at(decided.total, cell, told(after[going], names, about.decisions.value))
             decided = decided._replace(most=about.decisions.most(env.lanes))
-    every = {name: np.concatenate([each[name] for each in played]).astype(np.float64) for name in spread_names(about)}
+    every = np.concatenate(played)
     return Summary(
         seeds=list(seeds),
         score=np.concatenate(scores),
@@ -102,7 +102,9 @@ def play(policy: Any, world: World, seeds: Sequence[int], deterministic: bool = 
         measures={name: np.concatenate([each[name] for each in measures]) for name in measures[0]},
         spreads={
             each.name: quantiles(
-                every[each.value], every[each.weight] if each.weight else np.ones(len(every[each.value])), QUANTILES
+                told(every, names, each.value),
+                told(every, names, each.weight) if each.weight else np.ones(len(every)),
+                QUANTILES,
             )
             for each in about.spreads
         },
@@ -110,21 +112,25 @@ def play(policy: Any, world: World, seeds: Sequence[int], deterministic: bool = 
     )
 
 
-def spread_names(about: Description) -> list[str]:
-    """The numbers of info that spreads are made of."""
-    return sorted({name for each in about.spreads for name in (each.value, each.weight) if name})
+class Recorded(NamedTuple):
+    """Episodes side by side; one that has ended of itself stands still until the others end."""
+
+    numbers: np.ndarray  # f4[step + 1, episode, name] of info, the first row from the reset
+    reward: np.ndarray  # f8[episode] mean a step
+    going: np.ndarray  # bool[step, episode] whether the episode had not ended before the step
 
 
-def recorded(policy: Any, env: Any, seeds: list[int], steps: int, deterministic: bool) -> tuple[np.ndarray, np.ndarray]:
-    """info's numbers f4[step + 1, episode, name], the first row from the reset, and f8[episode] mean reward."""
+def recorded(policy: Any, env: Any, seeds: list[int], steps: int, deterministic: bool) -> Recorded:
+    """Play the episodes of these seeds."""
     observation, _ = env.reset(seed=seeds)
     lanes = env.lanes
     numbers = np.empty((steps + 1, *lanes.out.info.shape), np.float32)
     numbers[0] = lanes.out.info
-    reward = np.zeros(len(seeds))
+    reward, going = np.zeros(len(seeds)), np.ones((steps, len(seeds)), bool)
     start, state = np.ones(len(seeds), bool), None
     masked = getattr(policy, "masked", False)
     for step in range(steps):
+        going[step] = ~lanes.out.terminated
         if isinstance(policy, Policy):
             indices = policy.decide(lanes)
         else:
@@ -136,7 +142,7 @@ def recorded(policy: Any, env: Any, seeds: list[int], steps: int, deterministic:
         numbers[step + 1] = lanes.out.info
         reward += lanes.out.reward
         start = np.zeros(len(seeds), bool)
-    return numbers, reward / steps
+    return Recorded(numbers, reward / steps, going)
 
 
 def nothing_decided(picture: Decisions) -> Decided:
@@ -146,12 +152,11 @@ def nothing_decided(picture: Decisions) -> Decided:
 
 
 def cell_of(picture: Decisions, before: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Where decisions stand in the picture, from info's numbers before them [step, episode, name]."""
+    """Where decisions stand in the picture, from info's numbers before them [decision, name]."""
     return place_on(picture.across, before, names), place_on(picture.up, before, names)
 
 
 def place_on(axis: Axis, before: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     """i8[decision]: the cell along a side; what lies beyond its edges stands at them."""
-    first, *others = (before[:, :, names.index(name)] for name in axis.values)
-    values = sum(others, first)
-    return np.clip(np.searchsorted(axis.edges, values.ravel(), "right") - 1, 0, len(axis.edges) - 2)
+    values = told(before, names, axis.values)
+    return np.clip(np.searchsorted(axis.edges, values, "right") - 1, 0, len(axis.edges) - 2)

@@ -18,7 +18,7 @@ from agents.episodes import Summary, play
 from agents.experiment import Experiment
 from agents.learners.checkpoint import checkpoint_files, generators_kept
 from agents.learners.model_file import LearnedPolicy, save_model
-from agents.measures import description_of
+from agents.measures import description_of, told
 from agents.seeds import validation_seeds
 from agents.statistics import Bootstrap, iqm
 from agents.storage import Snapshots, write_json
@@ -58,8 +58,8 @@ class Follower(BaseCallback):
         self.best_score = -np.inf
         self.names = env.batch.task.info
         self.measures = description_of(experiment.environment).measures
-        self.weighty = [measure for measure in self.measures if measure.weight]
-        self.ended: list[list[float]] = []  # sums over the episodes that ended since the last point
+        self.weighty = {each.name: (each.value, each.weight) for each in self.measures if each.weight}
+        self.ended: list[list[float]] = []  # sums of info and steps of the episodes that ended since the last point
         self.lengths = np.zeros(env.num_envs, np.int64)  # steps of each lane's episode
         self.weighted = np.zeros((len(self.weighty), 2))  # since the last point: sum of value x weight, sum of weight
 
@@ -108,8 +108,8 @@ class Follower(BaseCallback):
 
     def _on_step(self) -> bool:
         numbers = self.lanes_env.numbers
-        for row, measure in enumerate(self.weighty):
-            value, weight = (numbers[:, self.names.index(name)] for name in (measure.value, measure.weight))
+        for row, names in enumerate(self.weighty.values()):
+            value, weight = (told(numbers, self.names, each) for each in names)
             self.weighted[row] += (value @ weight, weight.sum())
         length = episode_steps(self.experiment.environment)
         self.lengths += 1
@@ -117,7 +117,7 @@ class Follower(BaseCallback):
             episode = info.get("episode")
             if episode is not None:
                 if was_whole(info, int(self.lengths[lane]), length):
-                    self.ended.append([episode["sums"][name] for name in self.names])
+                    self.ended.append([*(episode["sums"][name] for name in self.names), float(self.lengths[lane])])
                 self.lengths[lane] = 0
         return True
 
@@ -131,17 +131,17 @@ class Follower(BaseCallback):
 
     def write_episodes(self, steps: int) -> None:
         """A point of `episode/*`."""
-        sums = np.array(self.ended)
-        column = {name: sums[:, place] for place, name in enumerate(self.names)}
-        length = episode_steps(self.experiment.environment)
-        values = {part: float(column[part].mean() / length) for part in self.lanes_env.batch.task.reward_parts}
+        ended, length = np.array(self.ended), episode_steps(self.experiment.environment)
+        sums, own_lengths = ended[:, :-1], ended[:, -1]
+        parts = self.lanes_env.batch.task.reward_parts
+        values = {part: float(told(sums, self.names, part).mean() / length) for part in parts}
         values["score"] = sum(values.values())
         for measure in self.measures:
             if not measure.weight and not measure.at_end:
-                count = column[measure.count].sum() if measure.count else length * len(sums)
-                values[measure.name] = float(column[measure.value].sum() / max(count, 1.0))
-        for row, measure in enumerate(self.weighty):
-            values[measure.name] = float(self.weighted[row, 0] / max(self.weighted[row, 1], 1.0))
+                count = told(sums, self.names, measure.count).sum() if measure.count else own_lengths.sum()
+                values[measure.name] = float(told(sums, self.names, measure.value).sum() / max(count, 1.0))
+        for row, name in enumerate(self.weighty):
+            values[name] = float(self.weighted[row, 0] / max(self.weighted[row, 1], 1.0))
         self.dashboard.scalars("episode", values, steps)
         self.ended, self.weighted = [], np.zeros_like(self.weighted)
 

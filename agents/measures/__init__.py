@@ -18,6 +18,8 @@ from mei_gym.envs.task import Task
 from mei_gym.floors import name_of, package_of
 from mei_gym.heuristics import registered
 
+Names = str | tuple[str, ...]  # of info: one number, or several that are added up
+
 
 class Measure(NamedTuple):
     """A number of an episode: sum of `value` (times `weight`, if it is a mean) over sum of `count`."""
@@ -26,9 +28,9 @@ class Measure(NamedTuple):
     label: str
     unit: str
     value: str
-    weight: str | None  # info's name of how many a step's value is the mean of; None: it is a sum
-    count: str | None  # info's name of the denominator; None: steps
-    at_end: bool = False  # of the episode's last step alone
+    weight: Names | None  # of how many a step's value is the mean; None: it is a sum
+    count: Names | None  # the denominator; None: steps
+    at_end: bool = False  # value and count are the last step's alone; steps are counted all the same
 
 
 class Spread(NamedTuple):
@@ -37,7 +39,7 @@ class Spread(NamedTuple):
     name: str
     label: str
     value: str
-    weight: str | None  # info's name of how many a step's value stands for; None: one
+    weight: Names | None  # for how many a step's value stands; None: one
     least: float  # smaller values are drawn here; the axis is logarithmic
     least_is_marked: bool = False  # on the axis, with a sign
 
@@ -46,7 +48,7 @@ class Axis(NamedTuple):
     """A side of the decision picture: numbers of `info` as they were before the decision, added up; logarithmic."""
 
     label: str
-    values: tuple[str, ...]
+    values: Names
     edges: np.ndarray  # of the cells; what lies beyond stands in the outermost
     unit: float = 1.0  # what the label's unit is in SI
     least: float = 0.0  # an edge below is drawn here
@@ -90,13 +92,26 @@ def description_of(id: str) -> Description:
     return import_module(f"{where}.measures.{name_of(module)}").DESCRIPTION
 
 
-def measured(measures: tuple[Measure, ...], numbers: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Each measure by name, f8[episode], from info's numbers [step, episode, name]; 0 where nothing was counted."""
-    column = {name: numbers[:, :, place].astype(np.float64) for place, name in enumerate(names)}
+def told(numbers: np.ndarray, names: tuple[str, ...], wanted: Names) -> np.ndarray:
+    """f8[...]: a number of info, or several added up, from numbers [..., name]."""
+    several = (wanted,) if isinstance(wanted, str) else wanted
+    return numbers[..., [names.index(each) for each in several]].sum(axis=-1, dtype=np.float64)
+
+
+def measured(
+    measures: tuple[Measure, ...], numbers: np.ndarray, names: tuple[str, ...], going: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Each measure by name, f8[episode], from info's numbers [step, episode, name]; 0 where nothing was counted.
+
+    `going` bool[step, episode] says which steps are of the episode: one that has ended brings nothing more.
+    """
     result = {}
     for measure in measures:
-        value = column[measure.value] * (column[measure.weight] if measure.weight else 1.0)
-        count = column[measure.count].sum(0) if measure.count else np.full(value.shape[1], float(len(value)))
-        total = value[-1] if measure.at_end else value.sum(0)
-        result[measure.name] = total / np.maximum(count, 1.0)
+        value = told(numbers, names, measure.value)
+        if measure.weight:
+            value = value * told(numbers, names, measure.weight)
+        count = told(numbers, names, measure.count) if measure.count else going
+        if measure.at_end:
+            value, count = value[-1:], count[-1:] if measure.count else count
+        result[measure.name] = value.sum(axis=0) / np.maximum(count.sum(axis=0, dtype=np.float64), 1.0)
     return result

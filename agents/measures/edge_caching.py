@@ -7,6 +7,8 @@ import numpy as np
 from agents.measures import Axis, Decisions, Description, Measure, Spread
 from mei_gym.envs.edge_caching import TASK
 
+ANSWERED = "local", "relayed", "cloud"  # of the requests: those that somebody answers
+
 DESCRIPTION = Description(
     task=TASK,
     measures=(
@@ -16,8 +18,8 @@ DESCRIPTION = Description(
         Measure("cloud", "answered by the cloud", "share", "cloud", None, "requests"),
         Measure("lost", "answered by nobody", "share", "lost", None, "requests"),
         Measure("late", "answered late", "share", "late", None, "requests"),
-        Measure("latency_s", "latency of an answer", "s", "latency_s", "requests", "requests"),
-        Measure("quality_loss", "quality loss", "share", "quality_loss", "requests", "requests"),
+        Measure("latency_s", "latency of an answer", "s", "latency_s", ANSWERED, ANSWERED),
+        Measure("quality_loss", "quality loss", "share", "quality_loss", ANSWERED, ANSWERED),
         Measure("energy_j", "energy at the edge", "J", "energy_j", None, "requests"),
         Measure("cloud_bytes", "fetched from the cloud", "bytes", "fetched_cloud_bytes", None, None),
         Measure("edge_bytes", "fetched from other servers", "bytes", "fetched_edge_bytes", None, None),
@@ -54,15 +56,15 @@ DESCRIPTION = Description(
     sources="Times and energy follow profiles measured on an H100; the loss of 8 and 4 bits is published, some of it of"
     " a stand-in (mei-gym profiles).",
     spreads=(
-        Spread("latency_s", "latency of an answer (s, mean of a step)", "latency_s", "requests", 0.03),
+        Spread("latency_s", "latency of an answer (s, mean of a step)", "latency_s", ANSWERED, 0.03),
         Spread("fetched_bytes", "fetched from the cloud in a decision (bytes)", "fetched_cloud_bytes", None, 1e6, True),
     ),
     spreads_name="latency_fetches",
     spreads_caption="Latency of the answers (means of a step) and bytes that a decision fetches from the cloud, over"
     " the steps of the test episodes: median, quartiles (bar), 5th and 95th percentile (line).",
     decisions=Decisions(
-        across=Axis("time since the episode began (s)", ("time_s",), np.geomspace(10, 2100, 20), least=5.0),
-        up=Axis("variants in all stores", ("held",), np.concatenate([[0], np.geomspace(4, 512, 15)]), least=1.0),
+        across=Axis("time since the episode began (s)", "time_s", np.geomspace(10, 2100, 20), least=5.0),
+        up=Axis("variants in all stores", "held", np.concatenate([[0], np.geomspace(4, 512, 15)]), least=1.0),
         value="fetch_bits",
         label="mean bits fetched (0: nothing)",
         most=lambda lanes: float(lanes.params.library_bits[0]),

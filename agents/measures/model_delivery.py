@@ -25,7 +25,7 @@ DESCRIPTION = Description(
         Measure("device_energy_j", "devices' energy", "J", "device_energy_j", None, "settled"),
         Measure("sent_bytes", "sent", "bytes", "sent_bytes", None, "settled"),
         Measure("corrected", "infeasible actions", "share", "corrected", None, None),
-        Measure("unsettled", "waiting at the end", "count", "pending", None, None, at_end=True),
+        Measure("unsettled", "waiting at the end", "share", "pending", None, "requests_total", at_end=True),
     ),
     shown=("delivered", "latency_s", "air_s", "multicast_gain", "quality_loss", "station_energy_j"),
     printed={"delivered": "in time", "latency_s": "latency s", "air_s": "air s", "multicast_gain": "gain"},
@@ -61,8 +61,8 @@ DESCRIPTION = Description(
     spreads_caption="Latency of the requests served in time (means of those between decisions) and air of a decision,"
     " over the test episodes: median, quartiles (bar), 5th and 95th percentile (line).",
     decisions=Decisions(
-        across=Axis("pending requests", ("pending",), np.concatenate([[0], np.geomspace(2, 32, 9)]), least=1.0),
-        up=Axis("requests lately (1/s)", ("rate_hz",), np.geomspace(0.02, 2.0, 13)),
+        across=Axis("pending requests", "pending", np.concatenate([[0], np.geomspace(2, 32, 9)]), least=1.0),
+        up=Axis("requests lately (1/s)", "rate_hz", np.geomspace(0.02, 2.0, 13)),
         value="bits",
         label="mean bits of what is sent, waiting as 0 (of {most:g})",
         most=lambda lanes: float(lanes.params.library_bits.max()),

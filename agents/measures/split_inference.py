@@ -63,7 +63,7 @@ DESCRIPTION = Description(
     spreads_caption="Time to the first token (where one came; means of those between decisions) and device energy, "
     "over the requests of the test episodes: median, quartiles (bar), 5th and 95th percentile (line).",
     decisions=Decisions(
-        across=Axis("uplink of the asking user (Mbit/s)", ("uplink_bps",), np.geomspace(1e6, 1e9, 25), unit=1e6),
+        across=Axis("uplink of the asking user (Mbit/s)", "uplink_bps", np.geomspace(1e6, 1e9, 25), unit=1e6),
         up=Axis(
             "requests at the server", ("queue", "running"), np.concatenate([[0], np.geomspace(4, 512, 15)]), least=1.0
         ),

@@ -83,8 +83,8 @@ def make(name: str, task_or_id: Any, scenario: Any = "default", **parameters: An
     """A heuristic for an environment (an id, a Task or a `world`) under a scenario.
 
     Names are those of `names`: families, whose parameters can be given, and what was tuned for the scenario:
-    best_static, best_table, queue_aware_tuned, energy_aware_tuned. A family that overrides values of the scenario
-    gets the world with these values.
+    best_static, best_table and families with `_tuned` behind their names. A family that overrides values of the
+    scenario gets the world with these values.
 
     Raises:
         ValueError: an unknown name or parameter, with the nearest right one; a value out of range.

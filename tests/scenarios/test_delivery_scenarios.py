@@ -43,6 +43,10 @@ EXPLICIT = {"families": NO_FAMILIES, "blocks": {"a": 1e6}, "models": {"m": ["a"]
             r"the applications' shares add up to 1\.1; 1 is needed\.$",
         ),
         ({"network": {"served": 7}}, r"^network\.served is 7; 1 is accepted, one cell without a backhaul\.$"),
+        (
+            {"network": {"backhaul": "star"}},
+            r"^network\.backhaul is 'star'; none is accepted, the cell has its models\.$",
+        ),
         ({"device_classes": {"phone": {"card": "phone-nu"}}}, r"phone-nu.*phone-npu"),
         ({"requests_at_once": {"low": 8, "high": 16}}, r"requests_at_once is the same in every episode"),
     ],

@@ -3,7 +3,7 @@
     value           the block of the least demand a byte, sum of m_v over the held variants v that use it / D_j, and
                     those variants with it; m_v: remembered requests for v's model, 0 where it is held in more bits
     lru             the variant that answered least lately
-    lfu             the variant that answered least often since it was decided for
+    lfu             the variant that answered least often since it was decided for, the decision counted as one
     greedy_dual     the variant of the least H = L + uses / bytes; L rises to the H of what left (GDS with frequency,
                     Cao and Irani 1997, Cherkasova 1998)
     chosen          the models of the action's row first, then as `value`

@@ -66,7 +66,8 @@ def parameters(scenario: EdgeCachingScenario) -> Any:
 
 
 def mean_context(prompts: PromptParams) -> float:
-    """Tokens that a mean answer's mean token finds cached."""
+    """Tokens that an answer's middle token finds cached: the applications' median prompts, each counted alike, and half
+    of their mean answers."""
     rows = range(len(prompts.answer_maximum))
     middle = len(prompts.length_levels) // 2
     prompt = float(np.mean(np.exp(prompts.prompt_log_tokens[:, middle])))

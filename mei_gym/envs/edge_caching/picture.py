@@ -94,7 +94,7 @@ def draw_store(draw: Any, params: Any, state: Any, lane: int, server: int, left:
 
 def bytes_by_group(params: Any, state: Any, lane: int, server: int, now_s: float) -> dict[Any, tuple[float, bool]]:
     """Bytes of a store by (base, precision) of the first variant that uses a block, and whether one is on its way."""
-    counted: set[int] = set()
+    drawn: set[int] = set()
     groups: dict[Any, tuple[float, bool]] = {}
     for variant in range(int(params.variants)):
         if state.held_from_s[lane, server, variant] == inf:
@@ -103,8 +103,8 @@ def bytes_by_group(params: Any, state: Any, lane: int, server: int, now_s: float
         size, coming = groups.get(group, (0.0, False))
         for use in range(int(params.variant_first_block[variant]), int(params.variant_first_block[variant + 1])):
             block = int(params.variant_block[use])
-            if block not in counted:
-                counted.add(block)
+            if block not in drawn:
+                drawn.add(block)
                 size += float(params.block_bytes[block])
                 coming = coming or state.block_from_s[lane, server, block] > now_s
         groups[group] = size, coming

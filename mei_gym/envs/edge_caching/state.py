@@ -101,7 +101,7 @@ class CachingState(NamedTuple):
     held_from_s: np.ndarray  # f8[lane, M, V] when a held variant is whole; inf: not held
     held_bits: np.ndarray  # f8[lane, M, N] most bits in which a model is held; 0: not at all
     used_s: np.ndarray  # f8[lane, M, V] when it last answered, or was decided for
-    uses: np.ndarray  # f8[lane, M, V] answers since it was decided for
+    uses: np.ndarray  # f8[lane, M, V] answers since it was decided for, the decision counted as one
     priority: np.ndarray  # f8[lane, M, V] of greedy_dual
     inflation: np.ndarray  # f8[lane, M] likewise
     stored_bytes: np.ndarray  # f8[lane, M]

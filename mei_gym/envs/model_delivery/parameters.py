@@ -60,8 +60,10 @@ def parameters(scenario: ModelDeliveryScenario) -> Any:
 def lay_network(scenario: ModelDeliveryScenario) -> Any:
     """The cell in the middle and the sites around it."""
     wished = scenario.network
-    if wished.served != 1 or wished.backhaul:
+    if wished.served != 1:
         raise ScenarioError(f"network.served is {wished.served}; 1 is accepted, one cell without a backhaul.")
+    if wished.backhaul:
+        raise ScenarioError(f"network.backhaul is {wished.backhaul!r}; none is accepted, the cell has its models.")
     with refusals():
         return network_params(scenario.cell, wished.topology, wished.sites, 1, wished.region, wished.handover)
 

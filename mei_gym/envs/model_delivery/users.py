@@ -17,7 +17,7 @@ from mei_gym.compiled import scalar
 from mei_gym.network.cell import drift_cell, move_user, place_user
 from mei_gym.network.joint import look_at_receiver
 
-# Purposes of draws, 300-349.
+# Purposes of draws, of 300-399.
 USER_APPLICATION, USER_CLASS = 300, 301
 
 
