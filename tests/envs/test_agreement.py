@@ -13,7 +13,8 @@ import pytest
 import mei_gym  # noqa: F401 (registers the ids)
 
 IDS = sorted(id for id in gymnasium.registry if id.startswith("mei/"))
-RULES = ["mei/SplitInference-v0", "mei/EdgeCaching-v0", "mei/EdgeCachingEviction-v0"]  # each with rules of its own
+TEXTS = ["mei/SplitInference-v0", "mei/EdgeCaching-v0", "mei/ModelDelivery-v0"]  # each a text of rules of its own
+RULES = [*TEXTS, "mei/EdgeCachingEviction-v0"]
 STEPS = 60
 
 PLAIN_RUN = """
@@ -25,14 +26,15 @@ warnings.filterwarnings("ignore", "overflow encountered", RuntimeWarning)
 env = gymnasium.make(sys.argv[1], users=6, requests_per_s=6.0, disable_env_checker=True)
 rng = np.random.default_rng(0)
 rows = [env.reset(seed=5)[0]]
-rewards = []
-for _ in range(25):
+rewards, masks = [], []
+for _ in range(30):
     action = rng.integers(0, env.action_space.n)
-    if rng.random() < 0.5:
-        action = rng.choice(np.flatnonzero(env.unwrapped.action_masks()))
+    masks.append(env.unwrapped.action_masks())
+    if rng.random() < 0.7:
+        action = rng.choice(np.flatnonzero(masks[-1]))
     observation, reward, _, _, info = env.step(action)
     rows.append(observation); rewards.append([reward, *(value for value in info.values() if isinstance(value, float))])
-np.savez(sys.argv[2], observations=np.array(rows), rewards=np.array(rewards))
+np.savez(sys.argv[2], observations=np.array(rows), rewards=np.array(rewards), masks=np.array(masks))
 """
 
 
@@ -75,10 +77,11 @@ def test_lane_i_seeded_s_is_the_single_environment_seeded_s_plus_i_through_reset
             ended[lane] = over
 
 
-def test_any_number_of_threads_gives_the_same_result():
+@pytest.mark.parametrize("id", TEXTS)
+def test_any_number_of_threads_gives_the_same_result(id):
     results = []
     for threads in (1, 2):
-        env = gymnasium.make_vec("mei/SplitInference-v0", num_envs=5, threads=threads, users=12)
+        env = gymnasium.make_vec(id, num_envs=5, threads=threads, users=12)
         env.reset(seed=3)
         rows = [env.step(draw_actions(env.single_action_space, 5, step))[:2] for step in range(40)]
         results.append(rows)
@@ -97,6 +100,7 @@ def test_compiled_rules_equal_plain_python(tmp_path, id):
         subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
         files.append(np.load(file))
     compiled, plain = files
+    assert np.array_equal(compiled["masks"], plain["masks"])
     assert np.abs(compiled["observations"] - plain["observations"]).max() < 1e-6
     assert np.allclose(compiled["rewards"], plain["rewards"], rtol=1e-6, atol=1e-9)
 

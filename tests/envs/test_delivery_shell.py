@@ -1,10 +1,4 @@
-"""ModelDelivery as its shells show it: one text of rules, spaces that hold, an end that stays; what multicast saves."""
-
-import copy
-import os
-import pickle
-import subprocess
-import sys
+"""ModelDelivery as its shells show it: spaces that hold, an end that stays; what multicast saves."""
 
 import gymnasium
 import numpy as np
@@ -20,64 +14,6 @@ from mei_gym.scenarios.model_delivery import names
 
 ID, FACTORED = "mei/ModelDelivery-v0", "mei/ModelDeliveryFactored-v0"
 ACTIONS = 13 * 4 * 3
-
-PLAIN_RUN = """
-import sys, warnings
-import numpy as np
-import gymnasium, mei_gym
-warnings.filterwarnings("ignore", "overflow encountered", RuntimeWarning)
-env = gymnasium.make(sys.argv[1], users=6, requests=40, disable_env_checker=True)
-rng = np.random.default_rng(0)
-rows = [env.reset(seed=5)[0]]
-numbers, masks = [], []
-for _ in range(40):
-    mask = env.unwrapped.action_masks()
-    action = rng.choice(np.flatnonzero(mask)) if rng.uniform() < 0.9 else rng.integers(0, len(mask))
-    observation, reward, over, _, info = env.step(action)
-    rows.append(observation); masks.append(mask)
-    numbers.append([reward, over, *(value for name, value in info.items() if name != "action_mask")])
-np.savez(sys.argv[2], observations=np.array(rows), numbers=np.array(numbers), masks=np.array(masks))
-"""
-
-
-def test_compiled_rules_equal_plain_python(tmp_path):
-    files = []
-    for disabled in ("0", "1"):
-        file = tmp_path / f"{disabled}.npz"
-        command = [sys.executable, "-c", PLAIN_RUN, ID, str(file)]
-        subprocess.run(command, check=True, env={**os.environ, "NUMBA_DISABLE_JIT": disabled}, capture_output=True)
-        files.append(np.load(file))
-    compiled, plain = files
-    assert np.array_equal(compiled["masks"], plain["masks"])
-    assert np.abs(compiled["observations"] - plain["observations"]).max() < 1e-6
-    assert np.allclose(compiled["numbers"], plain["numbers"], rtol=1e-6, atol=1e-9)
-
-
-def test_any_number_of_threads_gives_the_same_result():
-    results = []
-    for threads in (1, 2):
-        env = gymnasium.make_vec(ID, num_envs=5, threads=threads)
-        env.reset(seed=3)
-        rng = np.random.default_rng(0)
-        results.append([env.step(rng.integers(0, ACTIONS, 5))[:2] for _ in range(60)])
-    for (one, reward_one), (two, reward_two) in zip(*results):
-        assert np.array_equal(one, two)
-        assert np.array_equal(reward_one, reward_two)
-
-
-@pytest.mark.parametrize("clone", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
-def test_a_copy_made_in_mid_episode_goes_on_like_the_original(clone):
-    env = gymnasium.make(ID).unwrapped
-    env.reset(seed=4)
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        env.step(int(rng.choice(np.flatnonzero(env.action_masks()))))
-    twin = clone(env)
-    for _ in range(20):
-        action = int(rng.choice(np.flatnonzero(env.action_masks())))
-        first, second = env.step(action), twin.step(action)
-        assert np.array_equal(first[0], second[0])
-        assert first[1] == second[1]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
