@@ -62,7 +62,7 @@ class PopularityParams(NamedTuple):
 
 
 class PopularityState(NamedTuple):
-    """What changes; N models and S sites a lane."""
+    """What changes; room for N models and S sites a lane, of which an episode may have fewer."""
 
     key: np.ndarray  # u64[lanes]; read only
     popularity_clock_s: np.ndarray  # f8[lanes]: time of the last look
@@ -130,7 +130,7 @@ def checked_shares(models: int, shares: Sequence[float]) -> np.ndarray:
 def begin_popularity(params, state, lane):
     """Begin an episode: ranks at random, drifts at their stationary law, a ring for each site."""
     key = state.key[lane]
-    models = state.popularity_rank.shape[1]
+    models = params.popularity_log_weight.shape[0]
     state.popularity_clock_s[lane] = 0.0
     state.popularity_newcomer[lane] = 0
     state.popularity_newcomer_s[lane] = newcomer_gap(params, state, lane, 0)
@@ -153,7 +153,7 @@ def begin_popularity(params, state, lane):
 def drift_popularity(params, state, lane, now_s, look):
     """Bring the popularities up to `now_s`; `look` numbers the looks of an episode and keys their draws."""
     key = state.key[lane]
-    models = state.popularity_rank.shape[1]
+    models = params.popularity_log_weight.shape[0]
     sd = params.popularity_drift_sd
     kept = exp((state.popularity_clock_s[lane] - now_s) / params.popularity_drift_tau_s)
     kick = sd * sqrt(1.0 - kept * kept)
@@ -171,7 +171,7 @@ def drift_popularity(params, state, lane, now_s, look):
 def admit_newcomer(params, state, lane):
     """The least popular model leaves, and the next newcomer enters in its place at a rank of its own."""
     key, number = state.key[lane], state.popularity_newcomer[lane]
-    models = state.popularity_rank.shape[1]
+    models = params.popularity_log_weight.shape[0]
     rank = place_of(uniform(key, number, NEWCOMER_RANK, 0), models)
     for model in range(models):
         if state.popularity_rank[lane, model] == models - 1:
@@ -188,7 +188,7 @@ def admit_newcomer(params, state, lane):
 def requested_model(params, state, lane, site, request):
     """The model that request number `request` at a site is for."""
     draw = uniform(state.key[lane], request, POPULARITY_REQUEST, site)
-    return drawn_index(state.popularity_cumulative[lane, site], state.popularity_cumulative.shape[2] - 1, draw)
+    return drawn_index(state.popularity_cumulative[lane, site], params.popularity_log_weight.shape[0] - 1, draw)
 
 
 @scalar
@@ -202,7 +202,7 @@ def model_popularity(state, lane, site, model):
 @scalar
 def draw_ring(params, state, lane, site):
     """Choose a site's ring: the first places of a shuffle."""
-    models = state.popularity_rank.shape[1]
+    models = params.popularity_log_weight.shape[0]
     for model in range(models):
         state.popularity_ring_model[lane, site, model] = model
     for place in range(params.popularity_ring):
@@ -216,7 +216,7 @@ def draw_ring(params, state, lane, site):
 @scalar
 def tell_site(params, state, lane, site):
     """Sum a site's weights up, from model 0 to the last, to exactly 1."""
-    models = state.popularity_rank.shape[1]
+    models = params.popularity_log_weight.shape[0]
     ring = params.popularity_ring
     for model in range(models):
         state.popularity_cumulative[lane, site, model] = weight(params, state, lane, model)

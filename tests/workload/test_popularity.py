@@ -141,6 +141,18 @@ def test_the_least_popular_leaves_and_a_newcomer_moves_those_below_it_down():
     assert state.popularity_version[0].tolist() == [0, 0, 1, 0, 0]
 
 
+def test_with_room_for_more_models_those_that_there_are_are_asked_for_as_without_it():
+    params = popularity_params(6, "zipf", ring_share=0.5, newcomers_per_s=1e-3)
+    room, fitting = empty_state(9, sites=2), begun(params, sites=2)
+    popularity.begin_popularity(params, room, 0)
+    for look in range(1, 4):
+        for state in (room, fitting):
+            popularity.drift_popularity(params, state, 0, look * 2000.0, look)
+        assert np.array_equal(room.popularity_cumulative[:, :, :6], fitting.popularity_cumulative)
+        assert np.array_equal(room.popularity_version[:, :6], fitting.popularity_version)
+    assert requested(params, room, 1, 2000)[6:].sum() == 0.0
+
+
 def test_one_model_is_always_requested():
     params = popularity_params(1)
     state = begun(params)
