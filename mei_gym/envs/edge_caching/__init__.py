@@ -35,6 +35,7 @@ Reward: the sum of four named parts, each in `info`, over the step's decision an
 utility is 1 up to the deadline and falls with the logarithm of the latency to 0 at `lateness` of them (ITU-T G.1030).
 `info["ceiling"]` is the bound: the step's requests if every server held everything, was idle and had it loaded.
 
+A variant answers once it was decided for: one whose blocks came with others costs no bytes to fetch, but a decision.
 An answer keeps the pace that it found when it began; a precision's quality is a published rise of perplexity, some of
 it of a stand-in (`quality_of`). The energy of the cloud and of the wires is in their prices. An episode begins with
 empty stores and a memory of past requests; it never ends of itself and is truncated after 1,024 decisions.
