@@ -62,7 +62,13 @@ def lane_mover(reset: Any, step: Any, observe: Any, mask: Any) -> Any:
     One verb, because what a reset and a step share is most of an environment, and would be compiled twice.
     """
 
+    def own(verb: Any) -> Any:
+        """The verb under the environment's name: of two symbols of one name a process keeps the one that came first."""
+        verb.__qualname__ = f"{step.__module__}.{verb.__name__}"
+        return verb
+
     @scalar
+    @own
     def begin_lane(params, state, out, lane):
         """Begin the lane's next episode; its key is a function of the lane's seed and the episode's number."""
         state.key[lane] = episode_key(state.seed[lane], state.episode[lane])
@@ -77,6 +83,7 @@ def lane_mover(reset: Any, step: Any, observe: Any, mask: Any) -> Any:
         mask(params, state, lane, out.mask[lane])
 
     @scalar
+    @own
     def move_lane(params, state, out, lane, action, limit, autoreset):
         """Take one step, end the episode at `limit` steps, and begin the next one as `autoreset` says.
 

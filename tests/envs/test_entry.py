@@ -84,7 +84,10 @@ def said(process: subprocess.Popen) -> list[str]:
 
 def test_two_environments_that_are_compiled_at_once_keep_their_own_code(twins):
     both = [twins("one"), twins("two"), twins("two", "one")]
-    assert [said(each) for each in both] == [["one 70.0 0"], ["two -70.0 0"], ["one 70.0 0", "two -70.0 0"]]
+    rewards = [
+        [line.rpartition(" ")[0] for line in said(each)] for each in both
+    ]  # who comes late may find the code kept
+    assert rewards == [["one 70.0"], ["two -70.0"], ["one 70.0", "two -70.0"]]
     assert said(twins("one", "two")) == ["one 70.0 1", "two -70.0 1"]
 
 
