@@ -11,7 +11,7 @@ from gymnasium.vector.utils import batch_space
 
 from mei_gym.envs.lanes import DISABLED, NEXT_STEP, NO_LIMIT, SAME_STEP, Lanes, lane_seed
 from mei_gym.envs.single import JOINT, action_space, checked_action_form, observation_space
-from mei_gym.envs.task import Task
+from mei_gym.envs.task import Task, factor_masks
 
 MODES = {AutoresetMode.DISABLED: DISABLED, AutoresetMode.NEXT_STEP: NEXT_STEP, AutoresetMode.SAME_STEP: SAME_STEP}
 
@@ -125,7 +125,7 @@ class BatchEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def _masks(self, joint: np.ndarray) -> np.ndarray:
         if self.action_form == JOINT:
             return joint.copy()
-        return np.stack([self.task.factor_masks(row, self.lanes.factors) for row in joint])
+        return np.stack([factor_masks(row, self.lanes.factors) for row in joint])
 
     def _info(self, numbers: np.ndarray, mask: np.ndarray, present: np.ndarray | None = None) -> dict[str, Any]:
         every = np.ones(self.num_envs, np.bool_) if present is None else present.copy()

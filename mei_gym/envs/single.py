@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 
 from mei_gym.envs.lanes import DISABLED, NO_LIMIT, Lanes
-from mei_gym.envs.task import Task
+from mei_gym.envs.task import Task, factor_masks
 
 JOINT, FACTORED = "joint", "factored"
 
@@ -116,7 +116,7 @@ class SingleEnv(gymnasium.Env[np.ndarray, Any]):
         joint = self.lanes.out.mask[0]
         if self.action_form == JOINT:
             return joint.copy()
-        return self.task.factor_masks(joint, self.lanes.factors)
+        return factor_masks(joint, self.lanes.factors)
 
     def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = self.lanes.info(self.lanes.out.info[0])

@@ -96,7 +96,6 @@ class Task(NamedTuple):
     parameters: Callable[[Any], Any]  # scenario -> what the rules read
     allocate: Callable[[Any, int], Any]  # parameters, lanes -> what the rules change
     factors: Callable[[Any], tuple[int, ...]]  # parameters -> choices in each part of an action
-    factor_masks: Callable[[np.ndarray, tuple[int, ...]], np.ndarray]  # a joint mask -> one for each part
     mover: Callable[[tuple[str, ...], bool], Callable[..., None]]  # layouts of params, state, out; parallel -> entry
     picture: Callable[[Any, Any, int, dict[str, Any]], np.ndarray]  # one frame, uint8[height, width, 3]
     sentence: Callable[[Any, Any, int, dict[str, Any]], str]  # the same in words
@@ -110,3 +109,9 @@ class Task(NamedTuple):
 def task_in(module: str) -> Task:
     """The Task of an environment's module."""
     return import_module(module).TASK
+
+
+def factor_masks(joint: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
+    """Masks of an action's parts, one after the other: what is feasible with some choice of the others."""
+    table, axes = joint.reshape(factors), range(len(factors))
+    return np.concatenate([table.any(axis=tuple(other for other in axes if other != axis)) for axis in axes])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mei_gym import heuristics
 from mei_gym.envs.lanes import Lanes
-from mei_gym.envs.model_delivery import factor_masks
+from mei_gym.envs.task import factor_masks
 from mei_gym.oracle.seeds import lane_seeds
 from mei_gym.scenarios.model_delivery import names
 

@@ -49,8 +49,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from mei_gym.envs.edge_caching.eviction import CHOSEN
 from mei_gym.envs.edge_caching.fields import FIELDS, INFO, INFO_NAMES, REWARD_PARTS
 from mei_gym.envs.edge_caching.parameters import parameters
@@ -70,13 +68,6 @@ def factors(params: Any) -> tuple[int, ...]:
     return (*choices, int(params.rows) + 1) if params.eviction == CHOSEN else choices
 
 
-def factor_masks(joint: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
-    """Masks of the parts, one after the other: what is feasible with some choice of the others."""
-    table = joint.reshape(factors)
-    axes = range(len(factors))
-    return np.concatenate([table.any(axis=tuple(other for other in axes if other != axis)) for axis in axes])
-
-
 __all__ = ["INFO", "TASK"]
 
 TASK = Task(
@@ -90,7 +81,6 @@ TASK = Task(
     parameters=parameters,
     allocate=allocate,
     factors=factors,
-    factor_masks=factor_masks,
     mover=mover_of(__name__, lane_mover(reset, step, observe, mask)),
     picture=picture,
     sentence=sentence,

@@ -50,8 +50,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from mei_gym.envs.entry import mover_of
 from mei_gym.envs.lanes import lane_mover
 from mei_gym.envs.model_delivery.fields import FIELDS, INFO, INFO_NAMES, REWARD_PARTS, ROWS
@@ -70,12 +68,6 @@ def factors(params: Any) -> tuple[int, int, int]:
     return ROWS + 1, MODES, int(params.precisions)
 
 
-def factor_masks(joint: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
-    """Masks of row, mode and bits, one after the other: what is feasible with some choice of the others."""
-    table = joint.reshape(factors)
-    return np.concatenate([table.any(axis=(1, 2)), table.any(axis=(0, 2)), table.any(axis=(0, 1))])
-
-
 __all__ = ["INFO", "TASK"]
 
 TASK = Task(
@@ -89,7 +81,6 @@ TASK = Task(
     parameters=parameters,
     allocate=allocate,
     factors=factors,
-    factor_masks=factor_masks,
     mover=mover_of(__name__, lane_mover(reset, step, observe, mask)),
     picture=picture,
     sentence=sentence,

@@ -56,8 +56,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from mei_gym.envs.entry import mover_of
 from mei_gym.envs.lanes import lane_mover
 from mei_gym.envs.split_inference.feasible import BITS_CHOICES
@@ -76,12 +74,6 @@ def factors(params: Any) -> tuple[int, int]:
     return int(params.layers) + 1, BITS_CHOICES
 
 
-def factor_masks(joint: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
-    """Masks of the cut and of the bits, one after the other: what is feasible with some choice of the other."""
-    table = joint.reshape(factors)
-    return np.concatenate([table.any(axis=1), table.any(axis=0)])
-
-
 __all__ = ["INFO", "TASK"]
 
 TASK = Task(
@@ -95,7 +87,6 @@ TASK = Task(
     parameters=parameters,
     allocate=allocate,
     factors=factors,
-    factor_masks=factor_masks,
     mover=mover_of(__name__, lane_mover(reset, step, observe, mask)),
     picture=picture,
     sentence=sentence,

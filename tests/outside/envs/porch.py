@@ -192,7 +192,6 @@ TASK = Task(
     parameters=parameters,
     allocate=allocate,
     factors=lambda params: (2,),
-    factor_masks=lambda joint, factors: joint,
     mover=mover_of(__name__, lane_mover(reset, step, observe, mask)),
     picture=picture,
     sentence=sentence,
