@@ -21,25 +21,18 @@ any server gives. Another site's server is farther, and so is the cloud, whose p
 
 from __future__ import annotations
 
-from math import inf, log
+from math import inf
 
 from mei_gym.compiled import scalar
 from mei_gym.costs.inference import decode_energy, decode_time, prefill_energy, prefill_time, prompt_position
 from mei_gym.costs.storage import missing_bytes
 from mei_gym.costs.transfer import transfer_time
+from mei_gym.costs.waiting import latency_utility
 from mei_gym.envs.edge_caching import fields as at
 from mei_gym.envs.edge_caching.eviction import load, note_use
 
 CLOUD, NOBODY = -1, -2  # in place of a server
 CLOUD_BATCH = 16  # answers that the cloud decodes at once; chosen: a data centre fills its batches
-
-
-@scalar
-def utility(params, latency_s, deadline_s):
-    """In [0, 1]: 1 up to the deadline, then falling with the logarithm to 0 at `lateness` of them (ITU-T G.1030)."""
-    if latency_s <= deadline_s:
-        return 1.0
-    return max(0.0, 1.0 - log(latency_s / deadline_s) / log(params.lateness))
 
 
 @scalar
@@ -92,7 +85,7 @@ def route(params, state, info, lane, site, model, application, prompt_tokens, an
     further = answer_tokens - 1.0
 
     cloud_s = reach_s + cloud_latency(params, site, base, position, further, prompt_bytes)
-    brings = worth * (utility(params, cloud_s, deadline_s) - params.cloud_price)
+    brings = worth * (latency_utility(params, cloud_s, deadline_s) - params.cloud_price)
     best, best_server, best_precision, best_s = 0.0, NOBODY, 0, inf
     if brings > best:
         best, best_server, best_s = brings, CLOUD, cloud_s
@@ -104,7 +97,7 @@ def route(params, state, info, lane, site, model, application, prompt_tokens, an
         most = worth * quality(params, application, base, precision)
         ideal_s = reach_s + prompt_s + further * params.least_decode_s[base, precision]
         ideal_j = prompt_j + further * params.least_decode_j[base, precision]
-        ideal = most * utility(params, ideal_s, deadline_s) - params.energy_price_per_j * ideal_j
+        ideal = most * latency_utility(params, ideal_s, deadline_s) - params.energy_price_per_j * ideal_j
         ceiling = max(ceiling, ideal)
         for turn in range(params.servers):
             server = (site + turn) % params.servers  # the user's own first: it is mostly the best
@@ -120,7 +113,7 @@ def route(params, state, info, lane, site, model, application, prompt_tokens, an
                 params, state, lane, server, site, model, precision, prompt_s, further, prompt_bytes
             )
             token_j = token_energy(params, state, lane, server, base, precision)
-            brings = most * utility(params, latency_s, deadline_s) - relayed
+            brings = most * latency_utility(params, latency_s, deadline_s) - relayed
             brings -= params.energy_price_per_j * (prompt_j + further * token_j)
             if brings > best:
                 best, best_server, best_precision, best_s = brings, server, precision, latency_s
@@ -183,7 +176,7 @@ def count(params, info, lane, application, server, latency_s, deadline_s):
     if server == CLOUD:
         worth = params.worth[application]
         row[at.I_CLOUD] += 1.0
-        row[at.I_ANSWERS] += worth * utility(params, latency_s, deadline_s)
+        row[at.I_ANSWERS] += worth * latency_utility(params, latency_s, deadline_s)
         row[at.I_PRICE] -= worth * params.cloud_price
 
 
@@ -197,7 +190,9 @@ def book(
     variant, group = model * params.precisions + precision, base * params.precisions + precision
     row[at.I_HITS] += 1.0 if latency_s <= deadline_s else 0.0
     row[at.I_LOCAL if server == site else at.I_RELAYED] += 1.0
-    row[at.I_ANSWERS] += worth * utility(params, latency_s, deadline_s) * quality(params, application, base, precision)
+    row[at.I_ANSWERS] += (
+        worth * latency_utility(params, latency_s, deadline_s) * quality(params, application, base, precision)
+    )
     if server != site:
         row[at.I_PRICE] -= worth * params.relay_price
     row[at.I_QUALITY] += params.quality_loss[base, precision]

@@ -7,25 +7,13 @@ the observation turned back into SI units.
 
 from __future__ import annotations
 
-from math import log
-
 from mei_gym.compiled import scalar
 from mei_gym.costs.links import free_share
 from mei_gym.costs.transfer import transfer_time
+from mei_gym.costs.waiting import latency_utility
 from mei_gym.envs.split_inference import fields as at
 
 LONGEST_AIR_S = 3600.0  # chosen: a dead link is held to an hour, so that clocks stay finite
-
-
-@scalar
-def latency_utility(params, time_s, target_s):
-    """In [0, 1]: 1 up to the target, then falling with the logarithm of the time to 0 at `lateness` targets.
-
-    The logarithm is ITU-T G.1030's: opinion falls linearly with the logarithm of the waiting time.
-    """
-    if time_s <= target_s:
-        return 1.0
-    return max(0.0, 1.0 - log(time_s / target_s) / log(params.lateness))
 
 
 @scalar

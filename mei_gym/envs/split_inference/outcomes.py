@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mei_gym.compiled import scalar
 from mei_gym.costs.slots import DROPPED, FIRST, NEWS_KINDS
+from mei_gym.costs.waiting import latency_utility
 from mei_gym.envs.split_inference import fields as at
-from mei_gym.envs.split_inference.forecast import latency_utility
 
 
 @scalar

@@ -10,6 +10,7 @@ from mei_gym.compiled import scalar
 from mei_gym.costs.links import prepare
 from mei_gym.costs.serving import advance, give_up, wake
 from mei_gym.costs.slots import empty_server, enqueue, fill_slot, take_slot
+from mei_gym.costs.waiting import latency_utility
 from mei_gym.envs.laying import MAX_MIN
 from mei_gym.envs.split_inference import fields as at
 from mei_gym.envs.split_inference.device import pass_time, place_device
@@ -22,7 +23,6 @@ from mei_gym.envs.split_inference.forecast import (
     device_token_time,
     expected_tpot,
     expected_ttft,
-    latency_utility,
     leakage_excess,
     missing_layers,
     prompt_payload,

@@ -12,7 +12,8 @@ import numpy as np
 
 from mei_gym.compiled import plain
 from mei_gym.costs.inference import decode_energy, prefill_energy, prefill_time, prompt_position
-from mei_gym.envs.edge_caching.routing import cloud_latency, deadline, quality, utility
+from mei_gym.costs.waiting import latency_utility
+from mei_gym.envs.edge_caching.routing import cloud_latency, deadline, quality
 from mei_gym.workload.prompts import expected_answer_tokens
 
 
@@ -39,12 +40,12 @@ def values_of(params: Any) -> Values:
         prompt_bytes = prompt_tokens * params.prompt_bytes_per_token[application]
         for base in range(bases):
             far_s = params.round_trip_s + plain(cloud_latency)(params, 0, base, position, further, prompt_bytes)
-            far = plain(utility)(params, far_s, deadline_s) - params.cloud_price
+            far = plain(latency_utility)(params, far_s, deadline_s) - params.cloud_price
             from_cloud[base] += share * worth * max(0.0, far)
             for precision in range(precisions):
                 prompt_s = plain(prefill_time)(params, base, precision, position)
                 near_s = params.round_trip_s + prompt_s + further * params.least_decode_s[base, precision]
-                near = plain(utility)(params, near_s, deadline_s)
+                near = plain(latency_utility)(params, near_s, deadline_s)
                 prompt_j = plain(prefill_energy)(params, base, precision, position)
                 energy_j = prompt_j + further * plain(decode_energy)(params, base, precision, 1)
                 at_edge[base, precision] += share * (

@@ -26,6 +26,7 @@ from numba import njit
 from mei_gym.compiled import OPTIONS, scalar
 from mei_gym.costs.compute import block_decode_time, block_mixed_time, block_prefill_time, head_time
 from mei_gym.costs.serving import SERVER
+from mei_gym.costs.waiting import latency_utility
 from mei_gym.envs.lanes import Lanes
 from mei_gym.envs.split_inference.device import joule_price, layers_that_fit
 from mei_gym.envs.split_inference.feasible import BITS_CHOICES, feasible
@@ -53,7 +54,6 @@ from mei_gym.envs.split_inference.forecast import (
     device_prompt_time,
     expected_tpot,
     expected_ttft,
-    latency_utility,
     leakage_excess,
     prompt_payload,
     quality_loss,
