@@ -6,7 +6,7 @@ What a name or a number of a scenario means is known to the floors that own it (
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -17,11 +17,12 @@ from mei_gym.costs.server import ServingParams, kv_capacity_tokens
 from mei_gym.costs.slots import FCFS, SHORTEST
 from mei_gym.network.backhaul import NO_PIPE, backhaul
 from mei_gym.network.setup import network_params
-from mei_gym.profiles.load import architecture_of
-from mei_gym.scenarios.parts import Arrivals, Network, Radio, Server
+from mei_gym.profiles.load import architecture_of, load_card
+from mei_gym.scenarios.parts import Arrivals, Network, OnDevices, Popularity, Radio, Server
 from mei_gym.scenarios.resolve import ScenarioError
 from mei_gym.workload.arrival_laws import ArrivalLaw, arrival_law, arrival_params, at_rate
 from mei_gym.workload.arrivals import ArrivalParams
+from mei_gym.workload.popularity import PopularityParams, popularity_params
 from mei_gym.workload.trace import Trace, read_trace
 
 QUEUE_ORDERS = {"fcfs": FCFS, "shortest": SHORTEST}
@@ -126,3 +127,41 @@ def law_of(stream: str, name: str, values: dict[str, Any]) -> ArrivalLaw:
         known = ", ".join(ArrivalLaw._fields[:-1])
         raise ScenarioError(f"There is no value {unknown[0]!r} of the {stream} arrivals; known are {known}.")
     return arrival_law(stream, law._replace(**values))
+
+
+def lay_popularity(wished: Popularity, models: int, ring_share: float) -> PopularityParams:
+    """The law of what is asked for."""
+    law = wished.law if wished.exponent is None else (wished.exponent, wished.offset)
+    with refusals():
+        return popularity_params(
+            models, law, wished.drift_sd, wished.drift_tau_s, wished.newcomers_per_s, ring_share, wished.shares
+        )
+
+
+def lay_application_shares(applications: Mapping[str, Any]) -> np.ndarray:
+    """f8[application] of the users, cumulative."""
+    shares = np.array([float(each.share) for each in applications.values()])
+    return np.cumsum(shares / shares.sum())
+
+
+def lay_class_shares(applications: Mapping[str, OnDevices], classes: Mapping[str, Any]) -> np.ndarray:
+    """f8[application, class] of an application's users, cumulative."""
+    shares = np.array([[each.classes.get(name, 0.0) for name in classes] for each in applications.values()])
+    return np.cumsum(shares / shares.sum(axis=1, keepdims=True), axis=1)
+
+
+def card_numbers(slugs: Sequence[str], name: str) -> np.ndarray:
+    """f8[card]: a number that the cards of devices must have."""
+    cards = [load_card(slug) for slug in slugs]
+    for slug, card in zip(slugs, cards):
+        if name not in card.numbers:
+            raise ScenarioError(f"The card {slug!r} has no {name}, which a device that users carry needs.")
+    return np.array([card[name] for card in cards])
+
+
+def flat(kind: Any, parts: Sequence[Any]) -> Any:
+    """The parameters of an environment from those of its parts; of equal names the last part's."""
+    values: dict[str, Any] = {}
+    for part in parts:
+        values.update(part._asdict())
+    return kind(**values)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -70,3 +71,58 @@ class Arrivals(Part):
     trace: str = Field("", description="path of a trace whose times and lengths the own stream replays")
     trace_scale: Positive = Field(1.0, description="of the trace's times: 2 plays at half the speed")
     trace_at_rate: bool = Field(False, description="play the trace so fast that its mean rate is requests_per_s")
+
+
+class Popularity(Part):
+    """Which models are asked for; an environment adds where and when they are looked at."""
+
+    law: str = Field("zipf", description="by name (workload.popularity)")
+    exponent: NotNegative | None = Field(None, description="of a Zipf-Mandelbrot law, in place of the name")
+    offset: NotNegative = Field(0.0, description="of that law")
+    shares: list[float] = Field(default_factory=list, description="of the requests, one a model, in place of a law")
+    drift_sd: NotNegative = Field(0.0, description="standard deviation of a model's logarithmic drift")
+    drift_tau_s: Positive = Field(description="s, correlation time of the drift")
+    newcomers_per_s: NotNegative = Field(0.0, description="1/s, models that take the place of the least popular one")
+
+
+class OfUsers(Protocol):
+    """An application: a share of the users."""
+
+    share: float
+
+
+class OnDevices(OfUsers, Protocol):
+    """An application whose users have devices of several classes."""
+
+    classes: dict[str, float]
+
+
+def trace_as_arrival(values: Any) -> Any:
+    """A scenario's values, where `trace=path` stands for `arrivals={"trace": path}`."""
+    if isinstance(values, dict) and values.get("trace"):
+        return {**values, "trace": "", "arrivals": {**dict(values.get("arrivals") or {}), "trace": values["trace"]}}
+    return values
+
+
+def refuse_shares(applications: Mapping[str, OfUsers], drawn: Mapping[str, Any]) -> None:
+    """Shares of the users that do not add up to 1; where one is drawn, they are taken of their sum."""
+    total = sum(each.share for each in applications.values())
+    if total <= 0.0 or (abs(total - 1.0) > 1e-6 and not shares_drawn(drawn)):
+        raise ValueError(f"the applications' shares add up to {total:g}; 1 is needed")
+
+
+def refuse_classes(applications: Mapping[str, OnDevices], classes: Mapping[str, Any], drawn: Mapping[str, Any]) -> None:
+    """Device classes that there are not, or whose shares do not add up to 1 in an application."""
+    for name, application in applications.items():
+        unknown = [each for each in application.classes if each not in classes]
+        if unknown:
+            known = ", ".join(classes)
+            raise ValueError(f"application {name} runs on {unknown[0]!r}, which is no device class; known are {known}")
+        inner = sum(application.classes.values())
+        if inner <= 0.0 or (abs(inner - 1.0) > 1e-6 and not shares_drawn(drawn)):
+            raise ValueError(f"the device shares of application {name} add up to {inner:g}; 1 is needed")
+
+
+def shares_drawn(drawn: Mapping[str, Any]) -> bool:
+    """Whether episodes draw a share of users or of devices."""
+    return any(name.endswith(".share") or ".classes." in name for name in drawn)

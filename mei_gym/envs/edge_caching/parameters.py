@@ -12,7 +12,7 @@ from mei_gym.costs.transfer import TEXT_BYTES_PER_TOKEN
 from mei_gym.envs.edge_caching.eviction import EVICTIONS
 from mei_gym.envs.edge_caching.fields import FIELDS, PRECISIONS, SHOWN
 from mei_gym.envs.edge_caching.state import CachingParams, EdgeCachingParams
-from mei_gym.envs.laying import lay_arrivals, lay_network, refusals
+from mei_gym.envs.laying import flat, lay_application_shares, lay_arrivals, lay_network, lay_popularity, refusals
 from mei_gym.envs.task import scale_of
 from mei_gym.network.backhaul import backhaul
 from mei_gym.network.movement import mean_speed_of, mobility_of
@@ -22,7 +22,6 @@ from mei_gym.scenarios.library import library_of_part, quality_losses
 from mei_gym.scenarios.resolve import ScenarioError
 from mei_gym.workload.lengths import length_arrays
 from mei_gym.workload.library import Library, LibraryParams, library_params
-from mei_gym.workload.popularity import PopularityParams, popularity_params
 from mei_gym.workload.population import PopulationParams
 from mei_gym.workload.prompts import PromptParams, expected_answer_tokens
 
@@ -55,14 +54,11 @@ def parameters(scenario: EdgeCachingScenario) -> Any:
         lay_arrivals(scenario.arrivals, scenario.requests_per_s, 0.0, scenario.day_s, scenario.day_strength),
         PopulationParams(scenario.users, scenario.activity_spread),
         prompts,
-        lay_popularity(scenario, stored.models),
+        lay_popularity(scenario.popularity, stored.models, scenario.popularity.ring_share),
         scale_of(FIELDS),
         own_parameters(scenario, library, stored, tables, network, int(wires.backhaul_pipe.max()) + 1),
     )
-    values: dict[str, Any] = {}
-    for part in parts:
-        values.update(part._asdict())
-    return EdgeCachingParams(**values)
+    return flat(EdgeCachingParams, parts)
 
 
 def mean_context(prompts: PromptParams) -> float:
@@ -89,16 +85,6 @@ def refuse_what_cannot_be_held(scenario: EdgeCachingScenario, stored: LibraryPar
         size = float(getattr(scenario.servers, name))
         if size < least:
             raise ScenarioError(f"servers.{name} is {size:g}; at least the smallest model, {least:g}, is needed.")
-
-
-def lay_popularity(scenario: EdgeCachingScenario, models: int) -> PopularityParams:
-    """The law of what is asked for."""
-    given = scenario.popularity
-    law = given.law if given.exponent is None else (given.exponent, given.offset)
-    with refusals():
-        return popularity_params(
-            models, law, given.drift_sd, given.drift_tau_s, given.newcomers_per_s, given.ring_share, given.shares
-        )
 
 
 def own_parameters(
@@ -136,7 +122,7 @@ def own_parameters(
         store_limit_bytes=float(scenario.servers.store_bytes),
         accelerator_limit_bytes=float(scenario.servers.accelerator_bytes),
         load_bytes_per_s=load_bytes_per_s,
-        application_share=np.cumsum(of_application("share") / of_application("share").sum()),
+        application_share=lay_application_shares(scenario.applications),
         application_speed_mps=of_application("speed_mps"),
         application_mobility=np.array(mobilities),
         ttft_target_s=of_application("ttft_target_s"),

@@ -6,18 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from mei_gym.envs.laying import lay_arrivals, refusals
+from mei_gym.envs.laying import (
+    card_numbers,
+    flat,
+    lay_application_shares,
+    lay_arrivals,
+    lay_class_shares,
+    lay_popularity,
+    refusals,
+)
 from mei_gym.envs.model_delivery.fields import FIELDS
 from mei_gym.envs.model_delivery.state import DeliveryParams, ModelDeliveryParams
 from mei_gym.envs.task import scale_of
 from mei_gym.network.movement import mean_speed_of, mobility_of
 from mei_gym.network.setup import network_params
-from mei_gym.profiles.load import load_card
 from mei_gym.scenarios.library import library_of_part, quality_losses
 from mei_gym.scenarios.model_delivery import ModelDeliveryScenario
 from mei_gym.scenarios.resolve import ScenarioError
 from mei_gym.workload.pieces import piece_params
-from mei_gym.workload.popularity import popularity_params
 from mei_gym.workload.population import PopulationParams
 
 REFERENCE_BPS = 1.1e9  # TS 22.261 table 7.10.1-2: a model of 138 MB within 1 s at 1.1 Gbit/s
@@ -31,30 +37,16 @@ def parameters(scenario: ModelDeliveryScenario) -> Any:
     """
     library = library_of_part(scenario.library)
     network = lay_network(scenario)
-    wished = scenario.popularity
-    with refusals():
-        popularity = popularity_params(
-            len(library.models),
-            wished.law,
-            drift_sd=wished.drift_sd,
-            drift_tau_s=wished.drift_tau_s,
-            newcomers_per_s=wished.newcomers_per_s,
-            ring_share=0.0,
-            shares=wished.shares,
-        )
     parts = (
         network,
         piece_params(library, quality_losses(scenario.library)),
         lay_arrivals(scenario.arrivals, scenario.requests_per_s, 0.0, scenario.day_s, scenario.day_strength),
         PopulationParams(scenario.users, scenario.activity_spread),
-        popularity,
+        lay_popularity(scenario.popularity, len(library.models), ring_share=0.0),  # one cell
         scale_of(FIELDS),
         own_parameters(scenario, network),
     )
-    values: dict[str, Any] = {}
-    for part in parts:
-        values.update(part._asdict())
-    return ModelDeliveryParams(**values)
+    return flat(ModelDeliveryParams, parts)
 
 
 def lay_network(scenario: ModelDeliveryScenario) -> Any:
@@ -72,19 +64,11 @@ def own_parameters(scenario: ModelDeliveryScenario, network: Any) -> DeliveryPar
     """What the environment's own rules read."""
     applications = list(scenario.applications.values())
     classes = list(scenario.device_classes.values())
-    cards = [load_card(each.card) for each in classes]
+    cards = [each.card for each in classes]
 
     def of_application(name: str) -> np.ndarray:
         return np.array([float(getattr(each, name)) for each in applications])
 
-    def of_card(name: str) -> np.ndarray:
-        for each, card in zip(classes, cards):
-            if name not in card.numbers:
-                raise ScenarioError(f"The card {each.card!r} has no {name}, which a device that users carry needs.")
-        return np.array([card[name] for card in cards])
-
-    class_names = list(scenario.device_classes)
-    class_shares = np.array([[each.classes.get(name, 0.0) for name in class_names] for each in applications])
     with refusals():
         mobilities = [mobility_of(each.mobility, network) for each in classes]
         for name, each in scenario.device_classes.items():
@@ -93,17 +77,17 @@ def own_parameters(scenario: ModelDeliveryScenario, network: Any) -> DeliveryPar
     return DeliveryParams(
         slots=scenario.requests_at_once,
         requests=scenario.requests,
-        application_share=np.cumsum(of_application("share") / of_application("share").sum()),
-        application_class_share=np.cumsum(class_shares / class_shares.sum(axis=1, keepdims=True), axis=1),
+        application_share=lay_application_shares(scenario.applications),
+        application_class_share=lay_class_shares(scenario.applications, scenario.device_classes),
         deadline_low=of_application("deadline_low"),
         deadline_high=of_application("deadline_high"),
         worth=of_application("worth"),
         quality_weight=of_application("quality_weight"),
         late_weight=of_application("late_weight"),
         class_least_bits=np.array([each.least_bits for each in classes]),
-        class_store_bytes_per_s=of_card("flash_read_bytes_per_s"),
-        class_expand_bytes_per_s=of_card("bandwidth_bytes_per_s"),
-        class_active_w=of_card("active_power_w"),
+        class_store_bytes_per_s=card_numbers(cards, "flash_read_bytes_per_s"),
+        class_expand_bytes_per_s=card_numbers(cards, "bandwidth_bytes_per_s"),
+        class_active_w=card_numbers(cards, "active_power_w"),
         class_speed_mps=np.array([each.speed_mps for each in classes]),
         class_mobility=np.array(mobilities),
         reference_bps=REFERENCE_BPS,

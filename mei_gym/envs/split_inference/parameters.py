@@ -9,14 +9,23 @@ import numpy as np
 from mei_gym.costs.compute import compute_costs
 from mei_gym.costs.memory import memory_costs
 from mei_gym.costs.transfer import TEXT_BYTES_PER_TOKEN, activation_bytes
-from mei_gym.envs.laying import lay_arrivals, lay_links, lay_network, lay_serving, refusals
+from mei_gym.envs.laying import (
+    card_numbers,
+    flat,
+    lay_application_shares,
+    lay_arrivals,
+    lay_class_shares,
+    lay_links,
+    lay_network,
+    lay_serving,
+    refusals,
+)
 from mei_gym.envs.split_inference.fields import FIELDS
 from mei_gym.envs.split_inference.state import SplitInferenceParams, SplitParams
 from mei_gym.envs.task import scale_of
 from mei_gym.network.movement import mean_speed_of, mobility_of
 from mei_gym.profiles.curves import at_relative_depth, leakage_by_cut, quality_loss_by_cut
-from mei_gym.profiles.load import architecture_of, load_card
-from mei_gym.scenarios.resolve import ScenarioError
+from mei_gym.profiles.load import architecture_of
 from mei_gym.scenarios.split_inference import Leakage, Quality, SplitInferenceScenario
 from mei_gym.workload.lengths import length_arrays
 from mei_gym.workload.population import PopulationParams
@@ -57,10 +66,7 @@ def parameters(scenario: SplitInferenceScenario) -> Any:
         scale_of(FIELDS),
         own_parameters(scenario, np.array(mean_answers), network),
     )
-    values: dict[str, Any] = {}
-    for part in parts:
-        values.update(part._asdict())
-    return SplitInferenceParams(**values)
+    return flat(SplitInferenceParams, parts)
 
 
 def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray, network: Any) -> SplitParams:
@@ -69,7 +75,6 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray, n
     applications = list(scenario.applications.values())
     classes = list(scenario.device_classes.values())
     slugs = [each.card for each in classes]
-    device_cards = [load_card(slug) for slug in slugs]
     memory = memory_costs(scenario.model, scenario.server.device, slugs)
 
     def of_application(name: str) -> np.ndarray:
@@ -78,25 +83,17 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray, n
     def of_class(name: str) -> np.ndarray:
         return np.array([float(getattr(each, name)) for each in classes])
 
-    def of_card(name: str) -> np.ndarray:
-        for slug, each in zip(slugs, device_cards):
-            if name not in each.numbers:
-                raise ScenarioError(f"The card {slug!r} has no {name}, which a device that users carry needs.")
-        return np.array([each[name] for each in device_cards])
-
-    class_names = list(scenario.device_classes)
-    class_shares = np.array([[each.classes.get(name, 0.0) for name in class_names] for each in applications])
     with refusals():
         mobilities = [mobility_of(each.mobility, network) for each in classes]
         for name, each in scenario.device_classes.items():
             mean_speed_of(f"speed_mps of {name}", each.speed_mps)
-    battery_j = of_card("battery_j")
-    flash = of_card("flash_read_bytes_per_s")
+    battery_j = card_numbers(slugs, "battery_j")
+    flash = card_numbers(slugs, "flash_read_bytes_per_s")
     from_flash = np.array([each.layers_from == "flash" for each in classes])
     return SplitParams(
         slots=scenario.server.requests_at_once,
-        application_share=np.cumsum(of_application("share") / of_application("share").sum()),
-        application_class_share=np.cumsum(class_shares / class_shares.sum(axis=1, keepdims=True), axis=1),
+        application_share=lay_application_shares(scenario.applications),
+        application_class_share=lay_class_shares(scenario.applications, scenario.device_classes),
         ttft_target_s=of_application("ttft_target_s"),
         tpot_target_s=of_application("tpot_target_s"),
         leakage_budget=of_application("leakage_budget"),
@@ -124,14 +121,14 @@ def own_parameters(scenario: SplitInferenceScenario, mean_answers: np.ndarray, n
         class_kv_bytes=memory.cached_bytes_per_token[1:],
         class_fetch_bytes_per_s=np.where(from_flash, flash, 0.0),
         class_fetch_w=of_class("fetch_power_w"),
-        class_active_w=of_card("active_power_w"),
+        class_active_w=card_numbers(slugs, "active_power_w"),
         class_battery_j=battery_j,
         class_energy_allowance_j=battery_j * of_class("battery_share") / of_class("requests_per_charge"),
-        class_heat_resistance_k_per_w=of_card("thermal_resistance_k_per_w"),
-        class_heat_time_s=of_card("thermal_time_constant_s"),
-        class_throttle_start_k=of_card("throttle_rise_k"),
-        class_throttle_full_k=of_card("throttle_rise_k") + THROTTLE_SPAN_K,
-        class_throttle_floor=of_card("throttled_speed"),
+        class_heat_resistance_k_per_w=card_numbers(slugs, "thermal_resistance_k_per_w"),
+        class_heat_time_s=card_numbers(slugs, "thermal_time_constant_s"),
+        class_throttle_start_k=card_numbers(slugs, "throttle_rise_k"),
+        class_throttle_full_k=card_numbers(slugs, "throttle_rise_k") + THROTTLE_SPAN_K,
+        class_throttle_floor=card_numbers(slugs, "throttled_speed"),
         class_speed_mps=of_class("speed_mps"),
         class_mobility=np.array(mobilities),
         battery_low=scenario.battery_low,

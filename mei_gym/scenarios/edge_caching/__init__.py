@@ -9,13 +9,12 @@ from pydantic import Field, model_validator
 
 from mei_gym.costs.transfer import TEXT_BYTES_PER_TOKEN
 from mei_gym.scenarios.library import Library
-from mei_gym.scenarios.parts import Arrivals, Network, Radio
+from mei_gym.scenarios.parts import Arrivals, Network, Number, Popularity, Radio, refuse_shares, trace_as_arrival
 from mei_gym.scenarios.resolve import names as scenario_names
 from mei_gym.scenarios.resolve import resolve as resolve_in
 from mei_gym.scenarios.schema import NotNegative, Part, Positive, Share, Spread, WorldScenario
 
 FOLDER = Path(__file__).parent
-Number = float | int
 
 
 class Application(Part):
@@ -55,16 +54,9 @@ class Backhaul(Part):
     wires: dict[str, Number] = Field(default_factory=dict, description="values of the wires, by name")
 
 
-class Popularity(Part):
-    """Which models are asked for."""
+class SitesPopularity(Popularity):
+    """Which models are asked for, and how far sites differ in that."""
 
-    law: str = Field("zipf", description="by name (workload.popularity)")
-    exponent: NotNegative | None = Field(None, description="of a Zipf-Mandelbrot law, in place of the name")
-    offset: NotNegative = Field(0.0, description="of that law")
-    shares: list[float] = Field(default_factory=list, description="of the requests, one a model, in place of a law")
-    drift_sd: NotNegative = Field(description="standard deviation of a model's logarithmic drift")
-    drift_tau_s: Positive = Field(description="s, correlation time of the drift")
-    newcomers_per_s: NotNegative = Field(description="1/s, models that take the place of the least popular one")
     ring_share: Share = Field(description="of the models, that are popular elsewhere than at another site")
 
 
@@ -72,7 +64,7 @@ class EdgeCachingScenario(WorldScenario):
     """A whole world, frozen."""
 
     library: Library
-    popularity: Popularity
+    popularity: SitesPopularity
     servers: Servers
     backhaul: Backhaul
     network: Network
@@ -110,9 +102,7 @@ class EdgeCachingScenario(WorldScenario):
     @classmethod
     def _trace_is_an_arrival(cls, values: Any) -> Any:
         """`trace=path` stands for `arrivals={"trace": path}`."""
-        if isinstance(values, dict) and values.get("trace"):
-            return {**values, "trace": "", "arrivals": {**dict(values.get("arrivals") or {}), "trace": values["trace"]}}
-        return values
+        return trace_as_arrival(values)
 
     @model_validator(mode="after")
     def _sizes_are_fixed(self) -> EdgeCachingScenario:
@@ -127,10 +117,7 @@ class EdgeCachingScenario(WorldScenario):
 
     @model_validator(mode="after")
     def _shares_fit_together(self) -> EdgeCachingScenario:
-        drawn = any(name.endswith(".share") for name in self.drawn)
-        total = sum(each.share for each in self.applications.values())
-        if total <= 0.0 or (abs(total - 1.0) > 1e-6 and not drawn):
-            raise ValueError(f"the applications' shares add up to {total:g}; 1 is needed")
+        refuse_shares(self.applications, self.drawn)
         return self
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from mei_gym.scenarios.library import Library
-from mei_gym.scenarios.parts import Arrivals, Network, Number
+from mei_gym.scenarios.parts import Arrivals, Network, Number, Popularity, refuse_classes, refuse_shares
 from mei_gym.scenarios.resolve import names as scenario_names
 from mei_gym.scenarios.resolve import resolve as resolve_in
 from mei_gym.scenarios.schema import NotNegative, Part, Positive, Share, Spread, WorldScenario
@@ -43,14 +43,9 @@ class DeviceClass(Part):
     mobility: str = Field("gauss_markov", description="how they move (network.movement)")
 
 
-class Popularity(Part):
-    """Which models are asked for (workload.popularity)."""
+class CellPopularity(Popularity):
+    """Which models are asked for, and how often that is brought up to date."""
 
-    law: str = Field("zipf", description="a law by name")
-    shares: list[NotNegative] = Field(default_factory=list, description="of the models, in place of a law")
-    drift_sd: NotNegative = Field(0.0, description="standard deviation of the logarithm of a model's favour")
-    drift_tau_s: Positive = Field(description="s, correlation time of that favour")
-    newcomers_per_s: NotNegative = Field(0.0, description="1/s, models that take the place of the least popular")
     look_s: Positive = Field(description="s, after which popularities are brought up to date")
 
 
@@ -76,7 +71,7 @@ class ModelDeliveryScenario(WorldScenario):
     day_s: Positive = Field(description="s, how long the day's swell takes; shorter than a day: compressed")
     day_strength: Share = Field(description="0: no swell; 1: as at ServeGen m-small")
     activity_spread: Spread = Field(description="standard deviation of the logarithm of users' activity")
-    popularity: Popularity
+    popularity: CellPopularity
     applications: dict[str, Application] = Field(min_length=1, max_length=8)
     device_classes: dict[str, DeviceClass] = Field(min_length=1, max_length=8)
     look_s: Positive = Field(description="s between two reports of where pending users are and what they receive")
@@ -96,20 +91,8 @@ class ModelDeliveryScenario(WorldScenario):
 
     @model_validator(mode="after")
     def _shares_fit_together(self) -> ModelDeliveryScenario:
-        drawn = any(name.endswith(".share") or ".classes." in name for name in self.drawn)  # of their sum then
-        total = sum(each.share for each in self.applications.values())
-        if total <= 0.0 or (abs(total - 1.0) > 1e-6 and not drawn):
-            raise ValueError(f"the applications' shares add up to {total:g}; 1 is needed")
-        for name, application in self.applications.items():
-            unknown = [each for each in application.classes if each not in self.device_classes]
-            if unknown:
-                known = ", ".join(self.device_classes)
-                raise ValueError(
-                    f"application {name} runs on {unknown[0]!r}, which is no device class; known are {known}"
-                )
-            inner = sum(application.classes.values())
-            if inner <= 0.0 or (abs(inner - 1.0) > 1e-6 and not drawn):
-                raise ValueError(f"the device shares of application {name} add up to {inner:g}; 1 is needed")
+        refuse_shares(self.applications, self.drawn)
+        refuse_classes(self.applications, self.device_classes, self.drawn)
         return self
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from mei_gym.costs.transfer import TEXT_BYTES_PER_TOKEN
-from mei_gym.scenarios.parts import Arrivals, Network, Radio, Server
+from mei_gym.scenarios.parts import Arrivals, Network, Radio, Server, refuse_classes, refuse_shares, trace_as_arrival
 from mei_gym.scenarios.resolve import names as scenario_names
 from mei_gym.scenarios.resolve import resolve as resolve_in
 from mei_gym.scenarios.schema import NotNegative, Part, Positive, Share, Spread, WorldScenario
@@ -120,9 +120,7 @@ class SplitInferenceScenario(WorldScenario):
     @classmethod
     def _trace_is_an_arrival(cls, values: Any) -> Any:
         """`trace=path` stands for `arrivals={"trace": path}`."""
-        if isinstance(values, dict) and values.get("trace"):
-            return {**values, "trace": "", "arrivals": {**dict(values.get("arrivals") or {}), "trace": values["trace"]}}
-        return values
+        return trace_as_arrival(values)
 
     @model_validator(mode="after")
     def _sizes_are_fixed(self) -> SplitInferenceScenario:
@@ -132,20 +130,8 @@ class SplitInferenceScenario(WorldScenario):
 
     @model_validator(mode="after")
     def _shares_fit_together(self) -> SplitInferenceScenario:
-        drawn = any(name.endswith(".share") or ".classes." in name for name in self.drawn)  # of their sum then
-        total = sum(each.share for each in self.applications.values())
-        if total <= 0.0 or (abs(total - 1.0) > 1e-6 and not drawn):
-            raise ValueError(f"the applications' shares add up to {total:g}; 1 is needed")
-        for name, application in self.applications.items():
-            unknown = [each for each in application.classes if each not in self.device_classes]
-            if unknown:
-                known = ", ".join(self.device_classes)
-                raise ValueError(
-                    f"application {name} runs on {unknown[0]!r}, which is no device class; known are {known}"
-                )
-            inner = sum(application.classes.values())
-            if inner <= 0.0 or (abs(inner - 1.0) > 1e-6 and not drawn):
-                raise ValueError(f"the device shares of application {name} add up to {inner:g}; 1 is needed")
+        refuse_shares(self.applications, self.drawn)
+        refuse_classes(self.applications, self.device_classes, self.drawn)
         if self.battery_low > self.battery_high:
             raise ValueError(
                 f"battery_low is {self.battery_low}; at most battery_high, {self.battery_high}, is accepted"
