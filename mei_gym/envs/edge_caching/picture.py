@@ -7,15 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from mei_gym.envs.drawing import (
+    BLUE,
+    FAINT,
+    GREEN,
+    HEIGHT,
+    INK,
+    ORANGE,
+    PALE,
+    PAPER,
+    PURPLE,
+    SKY,
+    VERMILION,
+    WIDTH,
+    counted,
+)
 from mei_gym.envs.edge_caching.fields import REWARD_PARTS
 
-WIDTH, HEIGHT = 720, 420
-PAPER, INK, FAINT, PALE = (255, 255, 255), (40, 40, 40), (140, 140, 140), (228, 228, 228)
-GOOD, BAD = (0, 158, 115), (213, 94, 0)  # Okabe and Ito's colours
-BASES = (
-    (0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0), (160, 150, 60),
-    (120, 94, 160),
-)  # fmt: skip
+GOOD, BAD = GREEN, VERMILION
+BASES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, (160, 150, 60), (120, 94, 160))
 TOP, FLOOR = 54, 258  # of the stores
 COLUMNS = 16  # servers that find room side by side
 
@@ -38,11 +48,6 @@ def sentence(params: Any, state: Any, lane: int, info: dict[str, float]) -> str:
         f" their site, {info['relayed']:.0f} elsewhere, {info['cloud']:.0f} by the cloud, {info['lost']:.0f} by nobody."
         f" Reward: {parts}. Server {info['server']:.0f} decides next."
     )
-
-
-def counted(number: float, noun: str) -> str:
-    """ "1 variant", "2 variants"."""
-    return f"{number:.0f} {noun}" + ("" if round(number) == 1 else "s")
 
 
 def picture(params: Any, state: Any, lane: int, info: dict[str, float]) -> np.ndarray:

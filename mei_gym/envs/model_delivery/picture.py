@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from mei_gym.envs.drawing import BLUE, FAINT, GREEN, HEIGHT, INK, ORANGE, PALE, PAPER, VERMILION, WIDTH, counted
 from mei_gym.envs.model_delivery import fields as at
 from mei_gym.envs.model_delivery.fields import CELL_NUMBERS, REWARD_PARTS, ROW_NUMBERS, ROWS
 from mei_gym.envs.model_delivery.modes import MODE_NAMES
 
-WIDTH, HEIGHT = 720, 420
-PAPER, INK, FAINT, PALE = (255, 255, 255), (40, 40, 40), (140, 140, 140), (228, 228, 228)
-USERS, AIR, GOOD, BAD = (0, 114, 178), (230, 159, 0), (0, 158, 115), (213, 94, 0)  # Okabe and Ito's colours
+USERS, AIR, GOOD, BAD = BLUE, ORANGE, GREEN, VERMILION
 GROUP = "everybody", "the best placed", "the most urgent", "everybody, jointly"
 
 
@@ -37,11 +36,6 @@ def decision(info: dict[str, float]) -> str:
         f"piece {info['piece']:.0f} ({info['sent_bytes'] / 1e6:.0f} MB, {info['bits']:.0f} bits) to"
         f" {GROUP[int(info['mode'])]} ({info['receivers']:.0f}){helped} in {info['air_s']:.1f} s"
     )
-
-
-def counted(number: float, word: str) -> str:
-    """A number of things in words."""
-    return f"{number:.0f} {word}" + ("" if number == 1.0 else "s")
 
 
 def picture(params: Any, state: Any, lane: int, info: dict[str, float]) -> np.ndarray:

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from mei_gym.envs.drawing import BLUE, FAINT, GREEN, HEIGHT, INK, ORANGE, PALE, PAPER, VERMILION, WIDTH
 from mei_gym.envs.split_inference import fields as at
 from mei_gym.envs.split_inference.fields import REWARD_PARTS
 
-WIDTH, HEIGHT = 720, 420
-PAPER, INK, FAINT, PALE = (255, 255, 255), (40, 40, 40), (140, 140, 140), (228, 228, 228)
-DEVICE, AIR, EDGE, BAD = (0, 114, 178), (230, 159, 0), (0, 158, 115), (213, 94, 0)  # Okabe and Ito's colours
+DEVICE, AIR, EDGE, BAD = BLUE, ORANGE, GREEN, VERMILION
 
 
 def sentence(params: Any, state: Any, lane: int, info: dict[str, float]) -> str:
