@@ -1,4 +1,4 @@
-"""A store of variants of models, each block of theirs once: what is there, what is missing, what would be freed.
+"""A store of variants of models, each block of theirs once: what is there, what is missing, what comes and goes.
 
     held bytes = sum_j D_j [h_j > 0]        h_j  block_holders[j]: variants in the store that use block j
 
@@ -21,17 +21,6 @@ def missing_bytes(params, block_holders, lane, store, variant):
     for use in range(params.variant_first_block[variant], params.variant_first_block[variant + 1]):
         block = params.variant_block[use]
         if block_holders[lane, store, block] == 0:
-            total += params.block_bytes[block]
-    return total
-
-
-@scalar
-def freed_bytes(params, block_holders, lane, store, variant):
-    """Bytes that taking a held variant out would free: of the blocks that no other held variant uses."""
-    total = 0.0
-    for use in range(params.variant_first_block[variant], params.variant_first_block[variant + 1]):
-        block = params.variant_block[use]
-        if block_holders[lane, store, block] == 1:
             total += params.block_bytes[block]
     return total
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from mei_gym.chance import GOLDEN, mixed
+from mei_gym.compiled import plain
 from mei_gym.envs.model_delivery.modes import MODE_NAMES, MODES, WAIT
 from mei_gym.heuristics.model_delivery.seen import Reader
 from mei_gym.heuristics.policy import Policy, World
-
-GOLDEN, MIX_1, MIX_2 = (np.uint64(each) for each in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
 class Random(Policy):
@@ -33,19 +33,12 @@ class Random(Policy):
 
 def drawn_bits(observations: np.ndarray, seed: int) -> np.ndarray:
     """u8[n]: splitmix64's finaliser, chained over the seed and the numbers of each observation."""
-    bits = mixed(np.full(len(observations), seed, np.uint64))
-    for column in (observations * 16777216.0).astype(np.uint64).T:
-        bits = mixed(bits ^ column)
+    mix = plain(mixed)
+    with np.errstate(over="ignore"):  # of 64 bits
+        bits = mix(np.full(len(observations), seed, np.uint64) + GOLDEN)
+        for column in (observations * 16777216.0).astype(np.uint64).T:
+            bits = mix((bits ^ column) + GOLDEN)
     return bits
-
-
-def mixed(bits: np.ndarray) -> np.ndarray:
-    """u8[n]: splitmix64's finaliser (`chance.mixed`) over arrays."""
-    with np.errstate(over="ignore"):
-        bits = (bits + GOLDEN) ^ ((bits + GOLDEN) >> np.uint64(30))
-        bits = bits * MIX_1
-        bits = (bits ^ (bits >> np.uint64(27))) * MIX_2
-    return bits ^ (bits >> np.uint64(31))
 
 
 class Static(Policy):
