@@ -69,7 +69,8 @@ def markdown(result: Headroom) -> str:
     columns = list(result.rows[0])
     lines = [
         f"Headroom of {about['id']}, {about['scenario']}: mean reward a {step} over {tests} test episodes of"
-        f" {about[f'{step}s']} {step}s, 95 % bootstrap intervals; chosen on {validations} validation episodes.",
+        f" {about[f'{step}s']} {step}s, 95 % bootstrap intervals; chosen on {validations} validation episodes."
+        f" Each is an episode's return over {about[f'{step}s']}, also where the episode ends of itself before.",
         f"Nobody can be the last two rows: clairvoyant sees the future, bound is {ideal}.",
         "",
         "| " + " | ".join(columns) + " |",
