@@ -11,6 +11,7 @@ from mei_gym.envs.edge_caching.eviction import CHOSEN, evict
 from mei_gym.envs.edge_caching.fetching import fetch, may_fetch
 from mei_gym.envs.edge_caching.routing import route
 from mei_gym.envs.edge_caching.sensing import deciding_server, sense
+from mei_gym.envs.persons import draw_application
 from mei_gym.network.cell import (
     downlink_rate_bps,
     drift_cell,
@@ -63,9 +64,7 @@ def reset(params, state, info, lane):
 @scalar
 def place_person(params, state, lane, user):
     """Who a user is."""
-    shares = params.application_share
-    application = drawn_index(shares, shares.shape[0] - 1, uniform(state.key[lane], 0, USER_APPLICATION, user))
-    state.user_application[lane, user] = application
+    application = draw_application(params, state, lane, user, USER_APPLICATION)
     state.user_mean_speed_mps[lane, user] = params.application_speed_mps[application]
     state.user_mobility[lane, user] = params.application_mobility[application]
     state.user_seen_s[lane, user] = 0.0

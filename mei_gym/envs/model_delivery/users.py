@@ -12,8 +12,8 @@ keeps user k as it last asked. Between two reports the station goes by the last 
 
 from __future__ import annotations
 
-from mei_gym.chance import drawn_index, uniform
 from mei_gym.compiled import scalar
+from mei_gym.envs.persons import draw_application, draw_device_class
 from mei_gym.network.cell import drift_cell, move_user, place_user
 from mei_gym.network.joint import look_at_receiver
 
@@ -36,15 +36,8 @@ def request_step(request):
 @scalar
 def place_asker(params, state, lane, user):
     """Begin an episode: who the user is, and where."""
-    key = state.key[lane]
-    shares = params.application_share
-    application = drawn_index(shares, shares.shape[0] - 1, uniform(key, 0, USER_APPLICATION, user))
-    shares = params.application_class_share[application]
-    device_class = drawn_index(shares, shares.shape[0] - 1, uniform(key, 0, USER_CLASS, user))
-    state.user_application[lane, user] = application
-    state.user_class[lane, user] = device_class
-    state.user_mean_speed_mps[lane, user] = params.class_speed_mps[device_class]
-    state.user_mobility[lane, user] = params.class_mobility[device_class]
+    application = draw_application(params, state, lane, user, USER_APPLICATION)
+    draw_device_class(params, state, lane, user, application, USER_CLASS)
     state.user_seen_s[lane, user] = 0.0
     state.user_asked_s[lane, user] = 0.0
     state.user_tick[lane, user] = 0

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from math import exp, floor
 
-from mei_gym.chance import drawn_index, normal, uniform
+from mei_gym.chance import normal, uniform
 from mei_gym.compiled import scalar
+from mei_gym.envs.persons import draw_application, draw_device_class
 from mei_gym.network.channel import correlated
 
 # Purposes of draws, 400-499.
@@ -24,14 +25,8 @@ USER_APPLICATION, USER_CLASS, USER_BATTERY, USER_PRESSURE, USER_LOADED, PRESSURE
 def place_device(params, state, lane, user):
     """Begin an episode: who the user is, and the state its device is found in."""
     key = state.key[lane]
-    shares = params.application_share
-    application = drawn_index(shares, shares.shape[0] - 1, uniform(key, 0, USER_APPLICATION, user))
-    shares = params.application_class_share[application]
-    device_class = drawn_index(shares, shares.shape[0] - 1, uniform(key, 0, USER_CLASS, user))
-    state.user_application[lane, user] = application
-    state.user_class[lane, user] = device_class
-    state.user_mean_speed_mps[lane, user] = params.class_speed_mps[device_class]
-    state.user_mobility[lane, user] = params.class_mobility[device_class]
+    application = draw_application(params, state, lane, user, USER_APPLICATION)
+    device_class = draw_device_class(params, state, lane, user, application, USER_CLASS)
     charge = params.battery_low + (params.battery_high - params.battery_low) * uniform(key, 0, USER_BATTERY, user)
     state.user_battery_j[lane, user] = charge * params.class_battery_j[device_class]
     warm = uniform(key, 0, USER_HEAT, user)
